@@ -1,0 +1,73 @@
+# A room is one folder with one job, built as one object library.
+#
+#   duet_room(loop_sync USES loop_core)
+#
+# takes every .c (and .S) file of the calling folder.  USES names the rooms below it and the
+# third-party libraries that this room alone may include.  All rooms become libduet; tests that
+# look inside link the rooms themselves through duet_internal.
+
+set_property(GLOBAL PROPERTY DUET_ROOMS "")
+
+add_library(duet_flags INTERFACE)
+target_compile_features(duet_flags INTERFACE c_std_11)
+target_compile_definitions(duet_flags INTERFACE _GNU_SOURCE)
+target_compile_options(duet_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -fvisibility=hidden -fno-omit-frame-pointer
+  -fstack-protector-strong -fstack-clash-protection)
+if(DUET_WERROR)
+  target_compile_options(duet_flags INTERFACE -Werror)
+endif()
+if(DUET_SANITIZE)
+  target_compile_options(duet_flags INTERFACE -fsanitize=${DUET_SANITIZE} -g)
+  target_link_options(duet_flags INTERFACE -fsanitize=${DUET_SANITIZE})
+endif()
+if(DUET_UCONTEXT)
+  target_compile_definitions(duet_flags INTERFACE DUET_UCONTEXT)
+endif()
+target_include_directories(duet_flags INTERFACE
+  ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/loop/include ${PROJECT_SOURCE_DIR}/pool/include)
+
+function(duet_room name)
+  cmake_parse_arguments(ROOM "" "" "USES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c ${CMAKE_CURRENT_SOURCE_DIR}/*.S)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(${name} OBJECT ${sources})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_definitions(${name} PRIVATE DUET_BUILDING)
+  target_link_libraries(${name} PRIVATE duet_flags)
+  foreach(used ${ROOM_USES})
+    if(used MATCHES "^(loop|ipc|pool)")
+      continue() # rooms are joined in duet_assemble; the layers test checks the direction
+    endif()
+    target_link_libraries(${name} PRIVATE ${used})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY DUET_ROOMS ${name})
+endfunction()
+
+function(duet_assemble target)
+  get_property(rooms GLOBAL PROPERTY DUET_ROOMS)
+  set(third_party PkgConfig::EVENT CURL::libcurl PkgConfig::CJSON duet_dep_nng Threads::Threads)
+  foreach(room ${rooms})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${room}>)
+  endforeach()
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_link_libraries(${target} PRIVATE ${third_party} m)
+  if(DUET_SANITIZE)
+    target_link_options(${target} PUBLIC -fsanitize=${DUET_SANITIZE})
+  endif()
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/loop/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/pool/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+  # What white-box tests and benches link: the same objects, hidden symbols reachable.
+  add_library(duet_internal STATIC EXCLUDE_FROM_ALL)
+  foreach(room ${rooms})
+    target_sources(duet_internal PRIVATE $<TARGET_OBJECTS:${room}>)
+  endforeach()
+  set_target_properties(duet_internal PROPERTIES LINKER_LANGUAGE C)
+  target_link_libraries(duet_internal PUBLIC duet_flags ${third_party} m)
+endfunction()

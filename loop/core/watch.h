@@ -1,0 +1,31 @@
+/* Readiness of a file descriptor, and the other doors through which the outside enters the loop.
+ * This header stands for libevent: only loop/core knows it. */
+#ifndef DUET_CORE_WATCH_H
+#define DUET_CORE_WATCH_H
+
+#include "loop/core/list.h"
+#include <duet/run.h>
+
+/* The bits of duet_wait_fd in <duet/fd.h>. */
+enum { DUET__READ = 1, DUET__WRITE = 2 };
+
+typedef struct duet__watch duet__watch;
+
+/* Called on the loop's stack while fd is ready (level-triggered): it must not suspend, and may
+ * close this or any other watch.  Work per turn is capped: what is still ready stays so. */
+typedef void duet__watch_fn(void *context, int events);
+
+/* -> a watch for nothing yet, or NULL (out of memory) */
+duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void *context);
+
+/* Watches for these events from now on; 0 = none.  Free of cost if nothing changes.
+ * -> 0, -ENOMEM, -errno (a file that cannot be polled: -EPERM) */
+int duet__watch_set(duet__watch *w, int events);
+
+/* Before fd is closed.  NULL is fine. */
+void duet__watch_close(duet__watch *w);
+
+/* A signal delivered to the process; fn runs on the loop's stack with events = the signal. */
+duet__watch *duet__watch_signal(duet_loop *loop, int signal, duet__watch_fn *fn, void *context);
+
+#endif

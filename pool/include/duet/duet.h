@@ -1,0 +1,15 @@
+/* All of duet.  Each header below also compiles alone and is the manual of its subject. */
+#ifndef DUET_DUET_H
+#define DUET_DUET_H
+
+#include <duet/bytes.h>
+#include <duet/collect.h>
+#include <duet/error.h>
+#include <duet/group.h>
+#include <duet/run.h>
+#include <duet/scope.h>
+#include <duet/task.h>
+#include <duet/time.h>
+#include <duet/version.h>
+
+#endif
