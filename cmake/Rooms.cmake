@@ -8,19 +8,28 @@
 
 set_property(GLOBAL PROPERTY DUET_ROOMS "")
 
-add_library(duet_flags INTERFACE)
-target_compile_features(duet_flags INTERFACE c_std_11)
-target_compile_definitions(duet_flags INTERFACE _GNU_SOURCE)
-target_compile_options(duet_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wstrict-prototypes -fvisibility=hidden -fno-omit-frame-pointer
-  -fstack-protector-strong -fstack-clash-protection)
+# What every program of this tree is compiled with, the examples too.
+add_library(duet_warnings INTERFACE)
+target_compile_features(duet_warnings INTERFACE c_std_11)
+target_compile_definitions(duet_warnings INTERFACE _GNU_SOURCE)
+target_compile_options(duet_warnings INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes)
 if(DUET_WERROR)
-  target_compile_options(duet_flags INTERFACE -Werror)
+  target_compile_options(duet_warnings INTERFACE -Werror)
+endif()
+if(DUET_FUZZ)
+  set(DUET_SANITIZE address,undefined)
+  target_compile_options(duet_warnings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(DUET_SANITIZE)
-  target_compile_options(duet_flags INTERFACE -fsanitize=${DUET_SANITIZE} -g)
-  target_link_options(duet_flags INTERFACE -fsanitize=${DUET_SANITIZE})
+  target_compile_options(duet_warnings INTERFACE -fsanitize=${DUET_SANITIZE} -g)
+  target_link_options(duet_warnings INTERFACE -fsanitize=${DUET_SANITIZE})
 endif()
+
+# And what the rooms are, and whoever looks inside them.
+add_library(duet_flags INTERFACE)
+target_link_libraries(duet_flags INTERFACE duet_warnings)
+target_compile_options(duet_flags INTERFACE
+  -fvisibility=hidden -fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection)
 if(DUET_UCONTEXT)
   target_compile_definitions(duet_flags INTERFACE DUET_UCONTEXT)
 endif()
