@@ -2,12 +2,19 @@
 #ifndef DUET_DUET_H
 #define DUET_DUET_H
 
+#include <duet/barrier.h>
 #include <duet/bytes.h>
 #include <duet/collect.h>
+#include <duet/cond.h>
 #include <duet/error.h>
+#include <duet/event.h>
 #include <duet/group.h>
+#include <duet/mutex.h>
+#include <duet/queue.h>
+#include <duet/ratelimit.h>
 #include <duet/run.h>
 #include <duet/scope.h>
+#include <duet/sem.h>
 #include <duet/task.h>
 #include <duet/time.h>
 #include <duet/version.h>
