@@ -9,12 +9,16 @@
 #include <duet/error.h>
 #include <duet/event.h>
 #include <duet/group.h>
+#include <duet/http.h>
+#include <duet/json.h>
+#include <duet/llm.h>
 #include <duet/mutex.h>
 #include <duet/queue.h>
 #include <duet/ratelimit.h>
 #include <duet/run.h>
 #include <duet/scope.h>
 #include <duet/sem.h>
+#include <duet/sse.h>
 #include <duet/task.h>
 #include <duet/time.h>
 #include <duet/version.h>
