@@ -1,0 +1,41 @@
+# What a prefix gets.  Nothing in it names a path outside the prefix, so that it can be moved.
+include(CMakePackageConfigHelpers)
+
+set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/duet)
+
+install(TARGETS duet EXPORT duetTargets)
+foreach(tree loop ipc pool)
+  if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${tree}/include/duet)
+    install(DIRECTORY ${tree}/include/duet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+      FILES_MATCHING PATTERN "*.h")
+  endif()
+endforeach()
+
+# CMake: find_package(duet 0.1), duet::duet.
+install(EXPORT duetTargets NAMESPACE duet:: DESTINATION ${config_dir})
+configure_package_config_file(cmake/duetConfig.cmake.in duetConfig.cmake
+  INSTALL_DESTINATION ${config_dir})
+write_basic_package_version_file(duetConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/duetConfig.cmake ${PROJECT_BINARY_DIR}/duetConfigVersion.cmake
+  DESTINATION ${config_dir})
+
+# pkg-config: the prefix is found from where duet.pc lies.
+set(DUET_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+set(DUET_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+file(RELATIVE_PATH DUET_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" DUET_PC_PREFIX "${DUET_PC_PREFIX}")
+configure_file(cmake/duet.pc.in duet.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/duet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Man pages: docs/man/NAME.SECTION
+file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
+foreach(page ${pages})
+  string(REGEX REPLACE ".*\\.([1-8])$" "\\1" section ${page})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+foreach(text LICENSE README.md CHANGELOG.md)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${text})
+    install(FILES ${text} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endif()
+endforeach()

@@ -1,0 +1,11 @@
+# Every source file is as clang-format would have it.
+# usage: format.sh ROOT; status 77 where there is no clang-format
+cd "$1" || exit 1
+tool=${CLANG_FORMAT:-clang-format}
+command -v "$tool" >/dev/null || { echo "no clang-format here"; exit 77; }
+wrong=$(find loop ipc pool tools examples tests bench -name '*.[ch]' 2>/dev/null |
+	xargs "$tool" --dry-run 2>&1 | grep 'warning:' | cut -d: -f1 | uniq -c)
+[ -z "$wrong" ] && exit 0
+echo "not as clang-format would have it (places, file):"
+echo "$wrong"
+exit 1
