@@ -109,8 +109,8 @@ static int start_process(struct mock_llm *m, duet_time latency, int life[2], int
 	if (pid == 0) {
 		close(life[1]);
 		close(port[0]);
-		be_server(parent, &(struct server){.latency = latency, .life = life[0],
-						   .port_to = port[1]});
+		be_server(parent, &(struct server){
+					  .latency = latency, .life = life[0], .port_to = port[1]});
 	}
 	m->pid = pid;
 	return 0;

@@ -23,7 +23,8 @@ static const char help[] =
 	"  --mode heavy|light about 2 ms of post-processing for each reply, or 10 us (heavy)\n"
 	"  --url URL          the server's .../v1/chat/completions (an embedded mock server)\n"
 	"  --latency MS       how long the embedded server takes to answer (50)\n"
-	"  --input FILE       prompts from FILE, one a line in JSON: {\"prompt\": \"...\"} or \"...\"\n"
+	"  --input FILE       prompts from FILE, one a line in JSON: {\"prompt\": \"...\"} or "
+	"\"...\"\n"
 	"                     (\"prompt number 0\", \"prompt number 1\", ...)\n"
 	"  --output FILE      write a line of JSON for each row that was done or failed, in order\n"
 	"  --json             print one line of JSON instead of the summary\n"
@@ -139,7 +140,8 @@ enum options_next options_parse(struct options *o, int argc, char *argv[])
 		.concurrency = 200, .workers = 2, .mode = DK_HEAVY, .latency = DUET_MS(50)};
 	while ((name = getopt_long(argc, argv, "n:", names, NULL)) != -1) {
 		if (name == HELP || name == VERSION) {
-			fputs(name == HELP ? help : "mixed_workload " DUET_VERSION_STRING "\n", stdout);
+			fputs(name == HELP ? help : "mixed_workload " DUET_VERSION_STRING "\n",
+			      stdout);
 			return OPTIONS_EXIT;
 		}
 		if (!parse_option(o, name))

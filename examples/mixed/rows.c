@@ -1,6 +1,6 @@
 #include "rows.h"
-#include "prompt.h"
 
+#include <duet/duet.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdint.h>
@@ -16,119 +16,104 @@ int rows_number(struct rows *rows, size_t n)
 	return rows->row != NULL ? 0 : -ENOMEM;
 }
 
-static int read_stream(FILE *from, duet_buf *buf)
+/* -> NULL and the prompt on the heap, or what is wrong with the line */
+static const char *read_prompt(duet_bytes line, char **ret_prompt)
 {
-	size_t size = 0;
+	duet_bytes value = line;
+	char *prompt;
+	size_t len;
 
-	do {
-		if (buf->len + 1 >= size) {
-			size = size < 32768 ? 65536 : 2 * size;
-			void *data = realloc(buf->data, size);
-			if (data == NULL)
-				return -ENOMEM;
-			buf->data = data;
-		}
-		buf->len += fread((char *)buf->data + buf->len, 1, size - 1 - buf->len, from);
-	} while (!feof(from) && !ferror(from));
-	return ferror(from) ? -errno : 0;
-}
-
-static int read_file(const char *path, duet_buf *buf)
-{
-	FILE *from = fopen(path, "r");
-	int r;
-
-	if (from == NULL)
-		return -errno;
-	r = read_stream(from, buf);
-	fclose(from);
-	return r;
-}
-
-/* Takes the next line off *rest.  -> false at the end */
-static bool next_line(duet_bytes *rest, duet_bytes *ret_line)
-{
-	const char *start = rest->data;
-	const char *eol = rest->len > 0 ? memchr(start, '\n', rest->len) : NULL;
-	size_t len = eol != NULL ? (size_t)(eol - start) : rest->len;
-
-	if (rest->len == 0)
-		return false;
-	*ret_line = DUET_BYTES(start, len);
-	if (eol != NULL)
-		len++;
-	*rest = DUET_BYTES(start + len, rest->len - len);
-	return true;
-}
-
-static bool is_blank(duet_bytes line)
-{
-	const char *text = line.data;
-
-	for (size_t i = 0; i < line.len; i++)
-		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-			return false;
-	return true;
-}
-
-static size_t count_lines(duet_bytes rest)
-{
-	size_t n = 0;
-	duet_bytes line;
-
-	while (next_line(&rest, &line))
-		n += !is_blank(line);
-	return n;
+	if (duet_json_check(line) < 0)
+		return duet_errmsg();
+	if (*(const char *)line.data == '{' && duet_json_find(line, "prompt", &value) < 0)
+		return "no \"prompt\" in it";
+	if (duet_json_text(value, &prompt, &len) < 0)
+		return "the prompt is not a string";
+	if (strlen(prompt) != len) {
+		free(prompt);
+		return "the prompt holds a NUL";
+	}
+	*ret_prompt = prompt;
+	return NULL;
 }
 
 static void read_row(struct rows *rows, size_t i, duet_bytes line, const char *path, size_t number)
 {
-	const char *trouble = prompt_find(line.data, line.len, &rows->row[i].prompt);
+	const char *trouble = read_prompt(line, &rows->row[i].prompt);
 
 	if (trouble == NULL)
 		return;
 	if (rows->failed < BROKEN_SHOWN)
-		fprintf(stderr, "%s:%zu: the line %s\n", path, number, trouble);
+		fprintf(stderr, "%s:%zu: %s\n", path, number, trouble);
 	else if (rows->failed == BROKEN_SHOWN)
 		fprintf(stderr, "%s: and more lines like these\n", path);
 	rows_fail(rows, i, "broken input line");
 }
 
+static int add_row(struct rows *rows, size_t *size)
+{
+	if (rows->n == *size) {
+		size_t more = *size > 0 ? 2 * *size : 256;
+		struct row *row = realloc(rows->row, more * sizeof *row);
+		if (row == NULL)
+			return -ENOMEM;
+		rows->row = row;
+		*size = more;
+	}
+	rows->row[rows->n++] = (struct row){0};
+	return 0;
+}
+
+static int read_lines(struct rows *rows, FILE *from, const char *path, size_t limit)
+{
+	char *line = NULL;
+	size_t line_size = 0, rows_size = 0;
+	ssize_t len;
+	int r = 0;
+
+	errno = 0;
+	for (size_t number = 1; r == 0 && (limit == 0 || rows->n < limit); number++) {
+		if ((len = getline(&line, &line_size, from)) < 0)
+			break;
+		size_t indent = strspn(line, " \t\r\n");
+		if (indent == (size_t)len)
+			continue;
+		r = add_row(rows, &rows_size);
+		if (r == 0)
+			read_row(rows, rows->n - 1, DUET_BYTES(line + indent, (size_t)len - indent),
+				 path, number);
+	}
+	free(line);
+	return r == 0 && ferror(from) ? -errno : r;
+}
+
 int rows_read(struct rows *rows, const char *path, size_t limit)
 {
-	duet_buf input = {0};
-	duet_bytes rest, line;
-	int r = read_file(path, &input);
+	FILE *from = fopen(path, "re");
+	int r;
 
 	*rows = (struct rows){0};
-	if (r == 0) {
-		rest = DUET_BYTES(input.data, input.len);
-		size_t n = count_lines(rest);
-		r = rows_number(rows, limit > 0 && limit < n ? limit : n);
-	}
-	rows->input = input;
-	for (size_t i = 0, number = 1; r == 0 && i < rows->n && next_line(&rest, &line); number++)
-		if (!is_blank(line))
-			read_row(rows, i++, line, path, number);
+	if (from == NULL)
+		return -errno;
+	r = read_lines(rows, from, path, limit);
+	fclose(from);
 	return r;
 }
 
-size_t rows_prompt(const struct rows *rows, size_t i, char *out, size_t size)
+const char *rows_prompt(const struct rows *rows, size_t i, char number[ROW_NUMBER_MAX])
 {
-	duet_bytes prompt = rows->row[i].prompt;
-
-	if (prompt.data == NULL)
-		return (size_t)snprintf(out, size, "\"prompt number %zu\"", i);
-	if (prompt.len <= size)
-		memcpy(out, prompt.data, prompt.len);
-	return prompt.len;
+	if (rows->row[i].prompt != NULL)
+		return rows->row[i].prompt;
+	snprintf(number, ROW_NUMBER_MAX, "prompt number %zu", i);
+	return number;
 }
 
 void rows_finish(struct rows *rows, size_t i, duet_bytes result)
 {
 	struct row *row = &rows->row[i];
 
-	snprintf(row->result, sizeof row->result, "%.*s", (int)result.len, (const char *)result.data);
+	snprintf(row->result, sizeof row->result, "%.*s", (int)result.len,
+		 (const char *)result.data);
 	row->state = ROW_DONE;
 	rows->done++;
 }
@@ -201,7 +186,8 @@ int rows_write(const struct rows *rows, const char *path)
 
 void rows_free(struct rows *rows)
 {
+	for (size_t i = 0; i < rows->n; i++)
+		free(rows->row[i].prompt);
 	free(rows->row);
-	duet_buf_free(&rows->input);
 	*rows = (struct rows){0};
 }

@@ -10,7 +10,7 @@
 enum row_state { ROW_OPEN, ROW_DONE, ROW_FAILED };
 
 struct row {
-	duet_bytes prompt; /* in JSON, lent by the input; data is NULL: "prompt number i" */
+	char *prompt; /* NULL: "prompt number i" */
 	enum row_state state;
 	const char *reason; /* of a failed row, lent by failures */
 	char result[DK_RESULT_MAX];
@@ -20,19 +20,18 @@ struct rows {
 	struct row *row;
 	size_t n, done, failed;
 	struct failures failures;
-	duet_buf input;
 };
 
 /* n numbered prompts.  -> 0, -ENOMEM */
 int rows_number(struct rows *rows, size_t n);
 
-/* The prompts of a file, a line each; the first `limit` of them if it is not 0.  A broken line
- * becomes a failed row, and is named on stderr.  -> 0, -errno */
+/* The prompts of a file, a line each, {"prompt": "..."} or "..."; the first `limit` of them if it
+ * is not 0.  A broken line becomes a failed row, and is named on stderr.  -> 0, -errno */
 int rows_read(struct rows *rows, const char *path, size_t limit);
 
-/* Writes the prompt of row i to out, as JSON with its quotes, unless it is longer than size.
- * -> its length */
-size_t rows_prompt(const struct rows *rows, size_t i, char *out, size_t size);
+/* The prompt of row i: lent by the row, or written to number. */
+enum { ROW_NUMBER_MAX = 40 };
+const char *rows_prompt(const struct rows *rows, size_t i, char number[ROW_NUMBER_MAX]);
 
 void rows_finish(struct rows *rows, size_t i, duet_bytes result);
 void rows_fail(struct rows *rows, size_t i, const char *reason);
