@@ -3,12 +3,12 @@
  *
  *     mixed_workload -n 2000 --concurrency 200 --workers 2
  *
- * The heart of it is mixed/workload.c.  Here is the order in which things must be set up: first
+ * The heart of it is mixed_workload/workload.c.  Here is the order in which things must be set up: first
  * the server's process and the pool, which fork, then the client, which may start threads. */
-#include "mixed/mock_llm.h"
-#include "mixed/options.h"
-#include "mixed/report.h"
-#include "mixed/workload.h"
+#include "mixed_workload/mock_llm.h"
+#include "mixed_workload/options.h"
+#include "mixed_workload/report.h"
+#include "mixed_workload/workload.h"
 
 #include <signal.h>
 #include <stdio.h>

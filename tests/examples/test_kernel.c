@@ -1,4 +1,5 @@
-#include "examples/mixed/kernel.h"
+/* Kernel dk1 against the known answers of its definition.  ctest-libs: crypto m */
+#include "examples/mixed_workload/kernel.c"
 #include "tests/lib/test.h"
 
 #include <stdio.h>
@@ -9,8 +10,8 @@ static const char *process(const char *text, size_t len, enum dk_mode mode)
 {
 	static char out[DK_RESULT_MAX];
 
-	CHECK_OK(dk_init());
-	CHECK_OK(dk_process(text, len, mode, out));
+	CHECK_EQ(dk_init(), 0);
+	CHECK_GE(dk_process(text, len, mode, out), 0);
 	return out;
 }
 

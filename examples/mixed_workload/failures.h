@@ -1,6 +1,6 @@
 /* Why rows failed, and how often: equal reasons are kept once. */
-#ifndef EXAMPLES_MIXED_FAILURES_H
-#define EXAMPLES_MIXED_FAILURES_H
+#ifndef MIXED_WORKLOAD_FAILURES_H
+#define MIXED_WORKLOAD_FAILURES_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-#ifndef EXAMPLES_MIXED_MEMORY_H
-#define EXAMPLES_MIXED_MEMORY_H
+#ifndef MIXED_WORKLOAD_MEMORY_H
+#define MIXED_WORKLOAD_MEMORY_H
 
 #include <sys/types.h>
 

@@ -1,7 +1,7 @@
 /* What the mock model says: 340 words of a made-up vocabulary of 512, a full stop after every
  * 17th, chosen by the prompt alone.  The same prompt gets the same bytes, in every run. */
-#ifndef EXAMPLES_MIXED_MOCK_REPLY_H
-#define EXAMPLES_MIXED_MOCK_REPLY_H
+#ifndef MIXED_WORKLOAD_MOCK_REPLY_H
+#define MIXED_WORKLOAD_MOCK_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The HTTP side of the mock server: one connection, one request after the other. */
-#ifndef EXAMPLES_MIXED_MOCK_HTTP_H
-#define EXAMPLES_MIXED_MOCK_HTTP_H
+#ifndef MIXED_WORKLOAD_MOCK_HTTP_H
+#define MIXED_WORKLOAD_MOCK_HTTP_H
 
 #include <duet/duet.h>
 

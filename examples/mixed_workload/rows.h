@@ -1,6 +1,6 @@
 /* The rows of a run, in input order: prompt, state, result. */
-#ifndef EXAMPLES_MIXED_ROWS_H
-#define EXAMPLES_MIXED_ROWS_H
+#ifndef MIXED_WORKLOAD_ROWS_H
+#define MIXED_WORKLOAD_ROWS_H
 
 #include "failures.h"
 #include "kernel.h"

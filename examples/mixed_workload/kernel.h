@@ -11,8 +11,8 @@
  *      with the text's words; lcs how much (longest common subsequence); sum the same for all 32
  *
  * Light mode stops after emb and says -1:0:0.  The result depends on text and mode alone. */
-#ifndef EXAMPLES_MIXED_KERNEL_H
-#define EXAMPLES_MIXED_KERNEL_H
+#ifndef MIXED_WORKLOAD_KERNEL_H
+#define MIXED_WORKLOAD_KERNEL_H
 
 #include <stddef.h>
 

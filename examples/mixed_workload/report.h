@@ -1,6 +1,6 @@
 /* What the user sees: progress while it runs, then a summary or a line of JSON. */
-#ifndef EXAMPLES_MIXED_REPORT_H
-#define EXAMPLES_MIXED_REPORT_H
+#ifndef MIXED_WORKLOAD_REPORT_H
+#define MIXED_WORKLOAD_REPORT_H
 
 #include "memory.h"
 #include "rows.h"

@@ -1,7 +1,7 @@
 /* How late the loop is: a task that wants to wake every millisecond, and notes how much later it
  * did. */
-#ifndef EXAMPLES_MIXED_TICKER_H
-#define EXAMPLES_MIXED_TICKER_H
+#ifndef MIXED_WORKLOAD_TICKER_H
+#define MIXED_WORKLOAD_TICKER_H
 
 #include <duet/duet.h>
 

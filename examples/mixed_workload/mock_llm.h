@@ -6,8 +6,8 @@
  *     ... server.url ...
  *     mock_llm_stop(&server);
  */
-#ifndef EXAMPLES_MIXED_MOCK_LLM_H
-#define EXAMPLES_MIXED_MOCK_LLM_H
+#ifndef MIXED_WORKLOAD_MOCK_LLM_H
+#define MIXED_WORKLOAD_MOCK_LLM_H
 
 #include <duet/duet.h>
 #include <sys/types.h>

@@ -1,7 +1,7 @@
 /* The mixed workload itself: every row is asked of the server, post-processed by a worker, and
  * kept in its place. */
-#ifndef EXAMPLES_MIXED_WORKLOAD_H
-#define EXAMPLES_MIXED_WORKLOAD_H
+#ifndef MIXED_WORKLOAD_WORKLOAD_H
+#define MIXED_WORKLOAD_WORKLOAD_H
 
 #include "kernel.h"
 #include "rows.h"

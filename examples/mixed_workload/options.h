@@ -1,6 +1,6 @@
 /* The command line of mixed_workload. */
-#ifndef EXAMPLES_MIXED_OPTIONS_H
-#define EXAMPLES_MIXED_OPTIONS_H
+#ifndef MIXED_WORKLOAD_OPTIONS_H
+#define MIXED_WORKLOAD_OPTIONS_H
 
 #include "kernel.h"
 
