@@ -25,9 +25,10 @@ typedef struct duet__waiter {
 	duet__list node;        /* in the list of the thing waited for, or in none               */
 	struct duet_task *task; /* who waits; set by park                                        */
 	const char *what;       /* static words for dump and the deadlock report: "semaphore"    */
-	int result;             /* what park returns, set by wake                                */
-	bool done;              /* woken                                                         */
-	bool external;          /* something outside the loop's own tasks can wake it (a socket,
+	const struct duet_task *about; /* the task waited for, if it is one                      */
+	int result;    /* what park returns, set by wake                                */
+	bool done;     /* woken                                                         */
+	bool external; /* something outside the loop's own tasks can wake it (a socket,
 	                           a thread, a worker): while one such waiter is parked there is
 	                           no deadlock, and virtual time flows as real time does         */
 } duet__waiter;

@@ -80,7 +80,8 @@ DUET_API duet_loop *duet_loop_current(void);
 
 /* Has fn(arg) called soon on the loop's thread, not in a task: it must not suspend, but may
  * spawn, set events and put into queues with the try_ calls.  Any thread.  In order per thread.
- * -> 0, -ENOMEM, DUET_ECLOSED (the run is over) */
+ * A call that was accepted happens exactly once, at the latest when the run ends.
+ * -> 0, -ENOMEM, DUET_ECLOSED (the run is ending) */
 DUET_API int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg);
 
 /* Prints each task of this thread's loop: name, spawn site, what it waits for and for how long. */

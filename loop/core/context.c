@@ -1,0 +1,180 @@
+#include "loop/core/context.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(DUET__CONTEXT_UCONTEXT)
+
+#include <stdlib.h>
+
+static void machine_init_running(duet__context *c)
+{
+	c->machine = malloc(sizeof(*c->machine));
+	if (c->machine == NULL)
+		abort(); /* the fallback for porting only: never built by default */
+}
+
+static void machine_make(duet__context *c, char *low, char *high, void (*entry)(void))
+{
+	uintptr_t top = ((uintptr_t)high - sizeof(ucontext_t)) & ~(uintptr_t)63;
+
+	c->machine = (ucontext_t *)top;
+	getcontext(c->machine);
+	c->machine->uc_stack.ss_sp = low;
+	c->machine->uc_stack.ss_size = (size_t)(top - (uintptr_t)low);
+	c->machine->uc_link = NULL;
+	makecontext(c->machine, entry, 0);
+}
+
+static void machine_fini_running(duet__context *c)
+{
+	free(c->machine);
+	c->machine = NULL;
+}
+
+static inline void machine_switch(duet__context *from, duet__context *to)
+{
+	swapcontext(from->machine, to->machine);
+}
+
+static inline void machine_adopt(duet__context *heir, duet__context *dead)
+{
+	heir->machine = dead->machine;
+}
+
+#else
+
+void duet__context_swap(void **save_sp, void *load_sp);
+void duet__context_start(void);
+
+static void machine_init_running(duet__context *c)
+{
+	c->sp = NULL;
+}
+
+static void machine_fini_running(duet__context *c)
+{
+	c->sp = NULL;
+}
+
+static void machine_make(duet__context *c, char *low, char *high, void (*entry)(void))
+{
+	uintptr_t *top = (uintptr_t *)((uintptr_t)high & ~(uintptr_t)15);
+
+	(void)low;
+#if defined(__x86_64__)
+	enum { R15, R14, R13, R12, RBX, RBP, RIP, WORDS };
+	top -= WORDS + 2; /* so that sp is a multiple of 16 once they are popped */
+	memset(top, 0, (WORDS + 2) * sizeof(*top));
+	top[RBX] = (uintptr_t)entry;
+	top[RIP] = (uintptr_t)duet__context_start;
+#else
+	enum { X19 = 0, X30 = 11, WORDS = 20 };
+	top -= WORDS;
+	memset(top, 0, WORDS * sizeof(*top));
+	top[X19] = (uintptr_t)entry;
+	top[X30] = (uintptr_t)duet__context_start;
+#endif
+	c->sp = top;
+}
+
+static inline void machine_switch(duet__context *from, duet__context *to)
+{
+	duet__context_swap(&from->sp, to->sp);
+}
+
+static inline void machine_adopt(duet__context *heir, duet__context *dead)
+{
+	(void)heir, (void)dead; /* heir saves its own sp when it first suspends */
+}
+
+#endif
+
+void duet__context_init_running(duet__context *c)
+{
+	memset(c, 0, sizeof(*c));
+	machine_init_running(c);
+#if defined(DUET__TSAN)
+	c->fiber = __tsan_get_current_fiber();
+#endif
+}
+
+void duet__context_fini_running(duet__context *c)
+{
+	machine_fini_running(c);
+}
+
+void duet__context_make(duet__context *c, void *low, void *high, void (*entry)(void))
+{
+	machine_make(c, low, high, entry);
+#if defined(DUET__ASAN)
+	__asan_unpoison_memory_region(low, (size_t)((char *)high - (char *)low));
+	c->fake_stack = NULL;
+	c->bottom = low;
+	c->size = (size_t)((char *)high - (char *)low);
+#endif
+#if defined(DUET__TSAN)
+	c->fiber = __tsan_create_fiber(0);
+#endif
+}
+
+void duet__context_entered(duet__context *c, duet__context *main)
+{
+	(void)c, (void)main;
+#if defined(DUET__ASAN)
+	const void *bottom;
+	size_t size;
+	__sanitizer_finish_switch_fiber(NULL, &bottom, &size);
+	if (main->bottom == NULL) { /* the first switch of a run always comes from main */
+		main->bottom = bottom;
+		main->size = size;
+	}
+#endif
+}
+
+void duet__context_switch(duet__context *from, duet__context *to)
+{
+#if defined(DUET__ASAN)
+	__sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->size);
+#endif
+#if defined(DUET__TSAN)
+	__tsan_switch_to_fiber(to->fiber, 0);
+#endif
+	machine_switch(from, to);
+#if defined(DUET__ASAN)
+	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+#endif
+}
+
+#if defined(DUET__TSAN)
+/* A fiber cannot be destroyed from itself: the next one to leave does it. */
+static _Thread_local void *left_fiber;
+#endif
+
+void duet__context_leave(duet__context *from, duet__context *to)
+{
+#if defined(DUET__ASAN)
+	__sanitizer_start_switch_fiber(NULL, to->bottom, to->size);
+#endif
+#if defined(DUET__TSAN)
+	if (left_fiber != NULL)
+		__tsan_destroy_fiber(left_fiber);
+	left_fiber = from->fiber;
+	__tsan_switch_to_fiber(to->fiber, 0);
+#endif
+	machine_switch(from, to);
+	__builtin_unreachable();
+}
+
+void duet__context_adopt(duet__context *heir, duet__context *dead)
+{
+	machine_adopt(heir, dead);
+#if defined(DUET__ASAN)
+	heir->fake_stack = NULL;
+	heir->bottom = dead->bottom;
+	heir->size = dead->size;
+#endif
+#if defined(DUET__TSAN)
+	heir->fiber = dead->fiber;
+#endif
+}

@@ -1,0 +1,224 @@
+/* All that duet uses of libevent: file descriptors, signals, and one timer for the loop's first
+ * deadline. */
+#include "loop/core/watch.h"
+
+#include "loop/core/fail.h"
+#include "loop/core/loop_impl.h"
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* What the events of one poll may take before the tasks that they woke get to run. */
+#define DISPATCH_TIME DUET_US(500)
+
+enum { CLOCK_EVERY = 8 };
+
+struct duet__poll {
+	struct event_base *base;
+	struct event *alarm;
+	struct event *mail;
+	duet_time alarm_at; /* CLOCK_MONOTONIC; DUET_FOREVER: not set */
+	duet_loop *loop;
+	size_t watching; /* watches that are set */
+	int callbacks;   /* in this poll */
+	duet_time dispatch_end;
+};
+
+struct duet__watch {
+	struct duet__poll *poll;
+	struct event *event;
+	int fd; /* or signal */
+	int events;
+	duet__watch_fn *fn;
+	void *context;
+};
+
+static void on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+	struct duet__poll *p = arg;
+
+	(void)fd, (void)what;
+	p->alarm_at = DUET_FOREVER;
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	struct duet__poll *p = arg;
+
+	(void)fd, (void)what;
+	duet__mailbox_deliver(p->loop->mailbox);
+}
+
+struct duet__poll *duet__poll_open(duet_loop *loop)
+{
+	struct duet__poll *p = calloc(1, sizeof(*p));
+	struct event_config *config = event_config_new();
+
+	if (p == NULL || config == NULL)
+		goto fail;
+	p->loop = loop;
+	p->alarm_at = DUET_FOREVER;
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	p->base = event_base_new_with_config(config);
+	if (p->base == NULL)
+		goto fail;
+	p->alarm = evtimer_new(p->base, on_alarm, p);
+	p->mail = event_new(p->base, duet__mailbox_fd(loop->mailbox), EV_READ | EV_PERSIST, on_mail,
+			    p);
+	if (p->alarm == NULL || p->mail == NULL || event_add(p->mail, NULL) != 0)
+		goto fail;
+	event_config_free(config);
+	return p;
+fail:
+	if (config != NULL)
+		event_config_free(config);
+	duet__poll_close(p);
+	return NULL;
+}
+
+void duet__poll_close(struct duet__poll *p)
+{
+	if (p == NULL)
+		return;
+	if (p->mail != NULL)
+		event_free(p->mail);
+	if (p->alarm != NULL)
+		event_free(p->alarm);
+	if (p->base != NULL)
+		event_base_free(p->base);
+	free(p);
+}
+
+static void set_alarm(struct duet__poll *p, duet_time wait)
+{
+	duet_time at = wait == DUET_FOREVER ? DUET_FOREVER : duet__clock_monotonic() + wait;
+	struct timeval after;
+
+	/* A microsecond of the old alarm is near enough, and saves setting it anew. */
+	if (at == p->alarm_at || (at > p->alarm_at && at - p->alarm_at < 1000))
+		return;
+	p->alarm_at = at;
+	if (wait == DUET_FOREVER) {
+		evtimer_del(p->alarm);
+		return;
+	}
+	wait += 999;
+	after = (struct timeval){wait / 1000000000, wait % 1000000000 / 1000};
+	evtimer_add(p->alarm, &after);
+}
+
+bool duet__poll_is_idle(const struct duet__poll *p)
+{
+	return p->watching == 0;
+}
+
+void duet__poll_once(struct duet__poll *p, duet_time wait)
+{
+	if (wait > 0)
+		set_alarm(p, wait);
+	p->callbacks = 0;
+	event_base_loop(p->base, wait > 0 ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* Reading the clock costs more than many a callback. */
+static void limit_dispatch(struct duet__poll *p)
+{
+	if (p->callbacks++ == 0)
+		p->dispatch_end = duet__clock_monotonic() + DISPATCH_TIME;
+	else if (p->callbacks % CLOCK_EVERY == 0 && duet__clock_monotonic() > p->dispatch_end)
+		event_base_loopbreak(p->base);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	duet__watch *w = arg;
+	int events = (what & EV_READ ? DUET__READ : 0) | (what & EV_WRITE ? DUET__WRITE : 0);
+
+	limit_dispatch(w->poll);
+	w->fn(w->context, what & EV_SIGNAL ? (int)fd : events);
+}
+
+static duet__watch *watch_new(duet_loop *loop, int fd, duet__watch_fn *fn, void *context)
+{
+	duet__watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	*w = (duet__watch){.poll = loop->poll, .fd = fd, .fn = fn, .context = context};
+	w->event = event_new(loop->poll->base, -1, 0, on_ready, w);
+	if (w->event == NULL) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void *context)
+{
+	return watch_new(loop, fd, fn, context);
+}
+
+/* libevent prints a warning about descriptors that epoll refuses, and a library must not print. */
+static int refuse_fd(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? -EPERM : 0;
+}
+
+int duet__watch_set(duet__watch *w, int events)
+{
+	short what = (short)(EV_PERSIST | (events & DUET__READ ? EV_READ : 0) |
+			     (events & DUET__WRITE ? EV_WRITE : 0));
+	int r;
+
+	if (events == w->events)
+		return 0;
+	if (w->events != 0) {
+		event_del(w->event);
+		w->poll->watching--;
+		w->events = 0;
+	} else if ((r = refuse_fd(w->fd)) < 0) {
+		return r;
+	}
+	if (events == 0)
+		return 0;
+	event_assign(w->event, w->poll->base, w->fd, what, on_ready, w);
+	if (event_add(w->event, NULL) != 0)
+		return errno != 0 ? -errno : -ENOMEM;
+	w->events = events;
+	w->poll->watching++;
+	return 0;
+}
+
+void duet__watch_close(duet__watch *w)
+{
+	if (w == NULL)
+		return;
+	if (w->events != 0)
+		w->poll->watching--;
+	event_free(w->event);
+	free(w);
+}
+
+duet__watch *duet__watch_signal(duet_loop *loop, int signal, duet__watch_fn *fn, void *context)
+{
+	duet__watch *w = watch_new(loop, signal, fn, context);
+
+	if (w == NULL)
+		return NULL;
+	event_assign(w->event, w->poll->base, signal, EV_SIGNAL | EV_PERSIST, on_ready, w);
+	if (event_add(w->event, NULL) != 0) {
+		event_free(w->event);
+		free(w);
+		return NULL;
+	}
+	w->events = DUET__READ;
+	w->poll->watching++;
+	return w;
+}

@@ -1,0 +1,187 @@
+/* What the loop tells beyond results: slow tasks, errors nobody read, deadlocks, and the dump. */
+#include "loop/core/loop_impl.h"
+
+#include "loop/core/fail.h"
+#include "loop/core/words.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNREAD_MOST = 64, NAME = 64, SITE = 128 };
+
+struct duet__unread {
+	int result;
+	char name[NAME];
+	char site[SITE];
+	char words[DUET__WORDS_MOST];
+};
+
+static bool is_debugging(void)
+{
+	const char *debug = getenv("DUET_DEBUG");
+
+	return debug != NULL && debug[0] != '\0' && strcmp(debug, "0") != 0;
+}
+
+void duet__report(const duet_report *report)
+{
+	duet_loop *loop = duet__current_loop;
+	duet_task *self = duet__current;
+
+	if (loop != NULL && loop->options.report != NULL) {
+		duet__current = NULL; /* the callback is not to suspend whoever reports */
+		loop->options.report(loop->options.report_context, report);
+		duet__current = self;
+	} else if (is_debugging()) {
+		fprintf(stderr, "duet: %s\n", report->text);
+	}
+}
+
+/* An origin reads "file.c:42 fetch, &page": the site, then the words of the call. */
+void duet__task_describe(const duet_task *t, char *name, size_t size, char *site, size_t site_size)
+{
+	const char *call = t->origin != NULL ? strchr(t->origin, ' ') : NULL;
+	const char *first = call != NULL ? call + 1 : t == t->loop->main ? "main" : "task";
+	size_t site_length = call != NULL ? (size_t)(call - t->origin) : 0;
+	size_t length = strcspn(first, ",");
+
+	if (t->name != NULL) {
+		first = t->name;
+		length = strlen(first);
+	}
+	if (first[0] == '&' && t->name == NULL)
+		first++, length--;
+	snprintf(name, size, "%.*s", (int)length, first);
+	if (site != NULL)
+		snprintf(site, site_size, "%.*s", (int)site_length,
+			 t->origin != NULL ? t->origin : "");
+}
+
+void duet__report_slow(duet_task *t, duet_time held)
+{
+	char name[NAME], site[SITE], text[NAME + SITE + 64];
+
+	duet__task_describe(t, name, sizeof(name), site, sizeof(site));
+	snprintf(text, sizeof(text), "task %s (%s) held the loop for %.0f ms", name, site,
+		 (double)held / 1e6);
+	duet__report(&(duet_report){.kind = DUET_REPORT_SLOW,
+				    .text = text,
+				    .task = name,
+				    .site = site[0] != '\0' ? site : NULL,
+				    .duration = held});
+}
+
+void duet__unread_add(duet_loop *loop, const duet_task *t)
+{
+	struct duet__unread *u;
+
+	if (t->state != DUET__TASK_DONE || t->result >= 0 || t->result == DUET_ECANCELED)
+		return;
+	if (loop->unread == NULL)
+		loop->unread = calloc(UNREAD_MOST, sizeof(*u));
+	if (loop->unread != NULL && loop->unread_count < UNREAD_MOST) {
+		u = &loop->unread[loop->unread_count];
+		u->result = t->result;
+		duet__task_describe(t, u->name, sizeof(u->name), u->site, sizeof(u->site));
+		if (t->words != NULL && t->words->code == t->result)
+			memcpy(u->words, t->words->text, sizeof(u->words));
+	}
+	loop->unread_count++;
+}
+
+void duet__unread_report(duet_loop *loop)
+{
+	char text[NAME + SITE + DUET__WORDS_MOST + 64];
+	size_t kept = loop->unread_count < UNREAD_MOST ? loop->unread_count : UNREAD_MOST;
+
+	for (size_t i = 0; loop->unread != NULL && i < kept; i++) {
+		struct duet__unread *u = &loop->unread[i];
+		snprintf(text, sizeof(text), "nobody read the error of task %s (%s): %s: %s",
+			 u->name, u->site, duet_err_name(u->result),
+			 u->words[0] != '\0' ? u->words : duet_strerror(u->result));
+		duet__report(&(duet_report){.kind = DUET_REPORT_UNREAD,
+					    .text = text,
+					    .task = u->name,
+					    .site = u->site[0] != '\0' ? u->site : NULL,
+					    .result = u->result});
+	}
+	if (loop->unread_count > kept) {
+		snprintf(text, sizeof(text), "nobody read the errors of %zu more tasks",
+			 loop->unread_count - kept);
+		duet__report(&(duet_report){.kind = DUET_REPORT_UNREAD, .text = text});
+	}
+	free(loop->unread);
+	loop->unread = NULL;
+}
+
+/* One line for each task. */
+static void print_task(FILE *to, const duet_task *t, duet_time now)
+{
+	char name[NAME], site[SITE], about[NAME];
+	const duet__waiter *w = t->parked;
+
+	duet__task_describe(t, name, sizeof(name), site, sizeof(site));
+	fprintf(to, "  %s", name);
+	if (site[0] != '\0')
+		fprintf(to, " (%s)", site);
+	if (t->state == DUET__TASK_DONE) {
+		fprintf(to, ": has ended with %d, not awaited", t->result);
+	} else if (w == NULL) {
+		fprintf(to, t->state == DUET__TASK_NEW ? ": has not started" : ": is ready");
+	} else {
+		fprintf(to, ": waits for %s", w->what);
+		if (w->about != NULL) {
+			duet__task_describe(w->about, about, sizeof(about), NULL, 0);
+			fprintf(to, " %s", about);
+		}
+		fprintf(to, ", for %.3f s", (double)(now - t->since) / 1e9);
+	}
+	if (t->stack != NULL)
+		fprintf(to, ", stack %zu bytes", duet__stack_high_water(t->stack));
+	if (t->cancel_requested)
+		fprintf(to, ", cancelled");
+	fputc('\n', to);
+}
+
+static void print_tasks(FILE *to, duet_loop *loop)
+{
+	duet_time now = duet__loop_now(loop);
+
+	DUET__LIST_EACH (node, &loop->tasks) {
+		const duet_task *t = duet__container_of(node, duet_task, all);
+		if (t == duet__current)
+			fprintf(to, "* ");
+		print_task(to, t, now);
+	}
+}
+
+void duet_dump(FILE *to)
+{
+	duet_loop *loop = duet__current_loop;
+
+	if (loop == NULL) {
+		fprintf(to, "duet: no loop runs on this thread\n");
+		return;
+	}
+	fprintf(to, "duet: %zu tasks alive, %zu timers\n", loop->alive, loop->timers.count);
+	print_tasks(to, loop);
+}
+
+void duet__report_deadlock(duet_loop *loop)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (to != NULL) {
+		fprintf(to, "deadlock: every task waits and nothing can wake one\n");
+		print_tasks(to, loop);
+		fclose(to);
+		if (size > 0 && text[size - 1] == '\n')
+			text[size - 1] = '\0';
+	}
+	duet__failf(DUET_EDEADLK, "%s", text != NULL ? text : "deadlock");
+	duet__report(&(duet_report){.kind = DUET_REPORT_DEADLOCK,
+				    .text = text != NULL ? text : "deadlock",
+				    .result = DUET_EDEADLK});
+	free(text);
+}
