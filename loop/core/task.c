@@ -194,6 +194,34 @@ void duet_detach(duet_task *t)
 	t->detached = true;
 }
 
+int duet_task_set_name(duet_task *t, const char *name)
+{
+	char *copy;
+
+	if (t == NULL || name == NULL)
+		return duet__fail(DUET_EINVAL);
+	copy = strdup(name);
+	if (copy == NULL)
+		return duet__fail(DUET_ENOMEM);
+	free(t->name);
+	t->name = copy;
+	return 0;
+}
+
+const char *duet_task_name(const duet_task *t)
+{
+	char name[64];
+
+	if (t == NULL)
+		return "no task";
+	if (t->name == NULL) {
+		duet__task_describe(t, name, sizeof(name), NULL, 0);
+		if (duet_task_set_name((duet_task *)t, name) < 0)
+			return "task";
+	}
+	return t->name;
+}
+
 duet_task *duet_self(void)
 {
 	return duet__current;

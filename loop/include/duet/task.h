@@ -54,6 +54,7 @@ DUET_API void duet_detach(duet_task *t);
 
 DUET_API duet_task *duet_self(void); /* lent; NULL outside a task */
 
+/* Its name: the one it was given, or its function's.  Lent, until it is set anew. */
 DUET_API const char *duet_task_name(const duet_task *t);
 DUET_API int duet_task_set_name(duet_task *t, const char *name); /* copies -> 0, -ENOMEM */
 

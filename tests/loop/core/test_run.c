@@ -1,0 +1,231 @@
+/* ctest-labels: threads */
+#include "tests/lib/test.h"
+#include "tests/loop/core/virtual.h"
+#include <duet/duet.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int await_arg(void *arg)
+{
+	return duet_await(arg);
+}
+
+static int await_each_other(void *arg)
+{
+	(void)arg;
+	return duet_await(duet_spawn(await_arg, duet_self()));
+}
+
+/* When nothing can wake anybody the run ends with a report that names each task. */
+TEST(deadlock_is_reported_and_broken_up)
+{
+	CHECK_ERR(duet_run(await_each_other, NULL), DUET_EDEADLK);
+	CHECK_HAS(duet_errmsg(), "main: waits for task await_arg");
+	CHECK_HAS(duet_errmsg(), "await_arg");
+	CHECK_HAS(duet_errmsg(), "test_run.c:");
+}
+
+static int sleep_long(void *arg)
+{
+	(void)arg;
+	return duet_sleep(DUET_S(3600));
+}
+
+static int jump(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(duet_now(), 0);
+	duet_task *t = duet_spawn(sleep_long, NULL);
+	CHECK_OK(duet_sleep(DUET_S(60)));
+	CHECK_EQ(duet_now(), DUET_S(60));
+	CHECK_OK(duet_await(t));
+	CHECK_EQ(duet_now(), DUET_S(3600));
+	return 0;
+}
+
+/* Virtual time jumps from deadline to deadline, exactly. */
+TEST(virtual_clock_jumps)
+{
+	CHECK_OK(run_virtual(jump, NULL));
+}
+
+enum { POSTS = 1000 };
+
+static struct {
+	duet_loop *loop;
+	int calls;
+	int in_order;
+} posted;
+
+static void on_post(void *arg)
+{
+	posted.in_order += posted.calls++ == (int)(intptr_t)arg;
+	CHECK(duet_self() == NULL);
+}
+
+static void *post_from_thread(void *arg)
+{
+	(void)arg;
+	for (intptr_t i = 0; i < POSTS; i++)
+		CHECK_OK(duet_post(posted.loop, on_post, (void *)i));
+	return NULL;
+}
+
+static int count_posts(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	posted.loop = duet_loop_current();
+	CHECK_EQ(pthread_create(&thread, NULL, post_from_thread, NULL), 0);
+	while (posted.calls < POSTS)
+		CHECK_OK(duet_sleep(DUET_MS(1)));
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+/* Posts from another thread arrive once each and in order. */
+TEST(post_from_a_thread_arrives_in_order)
+{
+	CHECK_OK(duet_run(count_posts, NULL));
+	CHECK_EQ(posted.calls, POSTS);
+	CHECK_EQ(posted.in_order, POSTS);
+}
+
+static int post_and_leave(void *arg)
+{
+	(void)arg;
+	return duet_post(duet_loop_current(), on_post, (void *)0);
+}
+
+/* A post that was accepted happens, even if the run ends. */
+TEST(post_is_delivered_when_the_run_ends)
+{
+	CHECK_OK(duet_run(post_and_leave, NULL));
+	CHECK_EQ(posted.calls, 1);
+}
+
+static int fork_inside(void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)arg;
+	if (pid == 0) {
+		bool ok = duet_sleep(1) == DUET_EFORKED && duet_self() == NULL &&
+			  duet_run(sleep_long, NULL) == DUET_EFORKED;
+		_exit(ok ? 0 : 1);
+	}
+	CHECK(pid > 0);
+	CHECK_OK(duet_sleep(DUET_MS(1)));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	return 0;
+}
+
+/* A loop that was inherited across a fork refuses to be used. */
+TEST(forked_child_cannot_use_the_loop)
+{
+	CHECK_OK(duet_run(fork_inside, NULL));
+}
+
+static int fork_and_return(void *arg)
+{
+	*(pid_t *)arg = fork();
+	return 3;
+}
+
+/* A child that returns out of the inherited run gets the error, and may run a loop of its own. */
+TEST(forked_child_can_leave_the_run)
+{
+	pid_t pid = -1;
+	int r = duet_run(fork_and_return, &pid), status;
+
+	if (pid == 0)
+		_exit(r == DUET_EFORKED && run_virtual(sleep_long, NULL) == 0 ? 0 : 1);
+	CHECK_EQ(r, 3);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static char order[2][64];
+static int which;
+
+static int write_own_letter(void *arg)
+{
+	size_t n = strlen(order[which]);
+
+	order[which][n] = (char)(intptr_t)arg;
+	return duet_sleep(DUET_MS(1));
+}
+
+static int write_letters(void *arg)
+{
+	duet_task *t[26];
+
+	(void)arg;
+	for (int i = 0; i < 26; i++)
+		t[i] = duet_spawn(write_own_letter, (void *)(intptr_t)('a' + i));
+	return duet_gather(t, 26, NULL);
+}
+
+/* The same seed gives the same order; another order than first in, first out. */
+TEST(seed_shuffles_reproducibly)
+{
+	duet_run_options o = {.clock = DUET_CLOCK_VIRTUAL, .seed = 42};
+
+	CHECK_OK(duet_run_with(&o, write_letters, NULL));
+	which = 1;
+	CHECK_OK(duet_run_with(&o, write_letters, NULL));
+	CHECK_STR(order[0], order[1]);
+	CHECK(strcmp(order[0], "abcdefghijklmnopqrstuvwxyz") != 0);
+	CHECK_EQ(strlen(order[0]), 26);
+}
+
+static int dump_body(void *arg)
+{
+	duet_task *t = duet_spawn(sleep_long, NULL);
+
+	CHECK_OK(duet_sleep(DUET_S(2)));
+	duet_dump(arg);
+	duet_cancel(t);
+	CHECK_ERR(duet_await(t), DUET_ECANCELED);
+	return 0;
+}
+
+/* A dump names each task, its spawn site, what it waits for and for how long. */
+TEST(dump_names_each_task)
+{
+	char *text;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	CHECK_OK(run_virtual(dump_body, to));
+	fclose(to);
+	CHECK_HAS(text, "sleep_long");
+	CHECK_HAS(text, "test_run.c:");
+	CHECK_HAS(text, "waits for sleep, for 2.000 s");
+	free(text);
+	duet_dump(stderr);
+}
+
+static void *run_elsewhere(void *arg)
+{
+	return (void *)(intptr_t)duet_run(arg == NULL ? sleep_long : write_letters, NULL);
+}
+
+/* Each thread may run a loop of its own. */
+TEST(two_threads_run_two_loops)
+{
+	pthread_t thread;
+	void *result;
+
+	CHECK_EQ(pthread_create(&thread, NULL, run_elsewhere, (void *)1), 0);
+	CHECK_OK(run_virtual(sleep_long, NULL));
+	pthread_join(thread, &result);
+	CHECK_EQ((intptr_t)result, 0);
+}
