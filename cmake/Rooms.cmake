@@ -31,6 +31,11 @@ target_link_libraries(duet_flags INTERFACE duet_warnings)
 target_compile_options(duet_flags INTERFACE
   -fvisibility=hidden -fno-omit-frame-pointer -fno-semantic-interposition
   -fstack-protector-strong -fstack-clash-protection)
+if(NOT DUET_SANITIZE)
+  target_compile_options(duet_flags INTERFACE
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE>
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-D_FORTIFY_SOURCE=2>)
+endif()
 if(DUET_UCONTEXT)
   target_compile_definitions(duet_flags INTERFACE DUET_UCONTEXT)
 endif()

@@ -27,11 +27,15 @@ function(duet_test name)
   add_test(NAME ${name} COMMAND ${target})
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600
     SKIP_RETURN_CODE 77 ENVIRONMENT "${DUET_TEST_ENVIRONMENT}")
+  if("serial" IN_LIST T_LABELS)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
 endfunction()
 
 # Every tests/ROOM/.../test_NOUN.c becomes the ctest ROOM/.../NOUN, labelled unit and with the
 # names of its folders.  Its folder's other .c files are fixtures, linked into each of them.  A
-# comment line "ctest-labels: threads pool" adds labels; "ctest-libs: crypto" adds libraries.
+# comment line "ctest-labels: threads" adds labels; "ctest-libs: crypto" adds libraries.  Labels that
+# mean something: threads (also runs under TSan), serial (runs while no other test does).
 function(duet_tests_find)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} test_*.c)
   foreach(file ${files})

@@ -35,6 +35,10 @@ if "$4" -lW "$2" | grep GNU_STACK | grep -q E; then
 	echo "the library asks for an executable stack"
 	exit 1
 fi
+if ! "$4" -d "$2" | grep -q BIND_NOW || ! "$4" -lW "$2" | grep -q GNU_RELRO; then
+	echo "the library is not linked with full RELRO"
+	exit 1
+fi
 if "$4" -d "$2" | grep -q TEXTREL; then
 	echo "the library has text relocations"
 	exit 1
