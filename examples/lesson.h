@@ -1,0 +1,36 @@
+/* What the lessons share: a clock to run on, and a way to print it.
+ *
+ * DUET_LESSON_CLOCK=virtual in the environment runs a lesson without waiting: time jumps whenever
+ * every task only waits for time.  What it prints is the same. */
+#ifndef EXAMPLES_LESSON_H
+#define EXAMPLES_LESSON_H
+
+#include <duet/duet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline duet_clock lesson_clock(void)
+{
+	const char *clock = getenv("DUET_LESSON_CLOCK");
+
+	return clock != NULL && strcmp(clock, "virtual") == 0 ? DUET_CLOCK_VIRTUAL
+							      : DUET_CLOCK_REAL;
+}
+
+/* Runs fn(NULL).  -> what main should return */
+static inline int lesson_run(duet_fn *fn)
+{
+	int r = duet_run_with(&(duet_run_options){.clock = lesson_clock()}, fn, NULL);
+
+	if (r < 0)
+		fprintf(stderr, "%s: %s\n", duet_err_name(r), duet_errmsg());
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline double seconds_since(duet_time start)
+{
+	return (double)(duet_now() - start) / 1e9;
+}
+
+#endif
