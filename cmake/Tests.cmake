@@ -76,7 +76,7 @@ function(duet_example name)
   add_test(NAME example/${name} COMMAND sh ${PROJECT_SOURCE_DIR}/tests/checks/example.sh
     ${CMAKE_CURRENT_SOURCE_DIR}/expected/${name}.txt $<TARGET_FILE:example_${name}> ${E_ARGS})
   set_tests_properties(example/${name} PROPERTIES LABELS example TIMEOUT 120
-    ENVIRONMENT "${DUET_TEST_ENVIRONMENT}")
+    ENVIRONMENT "${DUET_TEST_ENVIRONMENT};DUET_LESSON_CLOCK=virtual")
 endfunction()
 
 function(duet_bench name)

@@ -1,7 +1,7 @@
 /* Lesson 2: a call waits; tasks wait at the same time.
  *
  * Calling say_after twice takes the sum of both waits, as `await` twice does.  As two tasks it
- * takes the longer one of them: duet_spawn is create_task, duet_await is await. */
+ * takes the longer one of them: duet_spawn is create_task, duet_gather awaits them. */
 #include "lesson.h"
 
 struct line {
@@ -31,12 +31,9 @@ static int way_1(void)
 
 static int way_2(void)
 {
-	duet_task *first = duet_spawn(say_after, &hello);
-	duet_task *second = duet_spawn(say_after, &world);
-	int r1 = duet_await(first);
-	int r2 = duet_await(second);
+	duet_task *tasks[] = {duet_spawn(say_after, &hello), duet_spawn(say_after, &world)};
 
-	return r1 < 0 ? r1 : r2;
+	return duet_gather(tasks, 2, NULL);
 }
 
 static int timed(const char *title, int (*way)(void))

@@ -4,34 +4,7 @@
  * finishes first.  Unlike asyncio's, the first failure cancels the others, and all are joined. */
 #include "lesson.h"
 
-struct call {
-	const char *name;
-	double seconds;
-};
-
-static int fetch(void *arg)
-{
-	const struct call *call = arg;
-
-	return duet_sleep(DUET_S(call->seconds));
-}
-
-static int three_calls(void)
-{
-	struct call calls[] = {{"API-1", 0.5}, {"API-2", 0.3}, {"API-3", 0.4}};
-	duet_task *tasks[3];
-	duet_time start = duet_now();
-
-	for (int i = 0; i < 3; i++)
-		tasks[i] = duet_spawn(fetch, &calls[i]);
-	int r = duet_gather(tasks, 3, NULL);
-	printf("Total time: %.2fs\n", seconds_since(start));
-	for (int i = 0; i < 3; i++)
-		printf("%s: done in %.1fs\n", calls[i].name, calls[i].seconds);
-	return r;
-}
-
-static int sleep_tenths(void *arg)
+static int call_api(void *arg)
 {
 	int tenths = *(const int *)arg;
 	int r = duet_sleep(DUET_MS(100) * tenths);
@@ -39,24 +12,32 @@ static int sleep_tenths(void *arg)
 	return r < 0 ? r : tenths;
 }
 
-static int in_order(void)
+static int call_three(int tenths[3], int results[3])
 {
-	int tenths[] = {3, 1, 2}, results[3];
 	duet_task *tasks[3];
 
 	for (int i = 0; i < 3; i++)
-		tasks[i] = duet_spawn(sleep_tenths, &tenths[i]);
-	int r = duet_gather(tasks, 3, results);
-	if (r == 0)
-		printf("[%d, %d, %d]\n", results[0], results[1], results[2]);
-	return r;
+		tasks[i] = duet_spawn(call_api, &tenths[i]);
+	return duet_gather(tasks, 3, results);
 }
 
 static int lesson(void *arg)
 {
 	(void)arg;
-	int r = three_calls();
-	return r < 0 ? r : in_order();
+	int results[3];
+	duet_time start = duet_now();
+
+	int r = call_three((int[]){5, 3, 4}, results);
+	if (r < 0)
+		return r;
+	printf("Total time: %.2fs\n", seconds_since(start));
+	for (int i = 0; i < 3; i++)
+		printf("API-%d: done in 0.%ds\n", i + 1, results[i]);
+
+	r = call_three((int[]){3, 1, 2}, results);
+	if (r == 0)
+		printf("[%d, %d, %d]\n", results[0], results[1], results[2]);
+	return r;
 }
 
 int main(void)
