@@ -43,17 +43,15 @@ static int lesson(void *arg)
 	slots = duet_sem_new(AT_ONCE);
 	int r = duet_map(PROMPTS, 0, process, codes, NULL);
 	duet_sem_free(slots);
-	if (r < 0)
-		return r;
 	printf("Completed: %d requests in %.2fs\n", PROMPTS, seconds_since(start));
-	for (int i = 0; i < PROMPTS; i++)
+	for (int i = 0; i < PROMPTS; i++) {
 		ok += codes[i] == 0;
-	printf("Success: %d/%d\n", ok, PROMPTS);
-	printf("Avg latency: %.2fs, after %.2fs in line\n", served / PROMPTS, in_line / PROMPTS);
-	for (int i = 0; i < PROMPTS; i++)
 		if (codes[i] < 0)
 			printf("Failure: prompt %d: %s\n", i, duet_strerror(codes[i]));
-	return 0;
+	}
+	printf("Success: %d/%d\n", ok, PROMPTS);
+	printf("Avg latency: %.2fs, after %.2fs in line\n", served / PROMPTS, in_line / PROMPTS);
+	return r;
 }
 
 int main(void)
