@@ -26,6 +26,7 @@ enum { DEFAULT_LIMIT = 20, SKIPPED_EXIT = 77 };
 struct verdict {
 	volatile bool failed, skipped;
 	char why[200];
+	char note[200];
 };
 
 static struct test *first, **last = &first;
@@ -98,6 +99,27 @@ uint64_t test_seed(void)
 const char *test_scratch(void)
 {
 	return dirs.scratch;
+}
+
+void test_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(verdict->note, sizeof(verdict->note), format, args);
+	va_end(args);
+}
+
+bool test_is_tsan(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+	return true;
+#endif
+#endif
+	return false;
 }
 
 bool test_is_slow(void)
@@ -181,6 +203,8 @@ static void say_why(int status, bool late, int limit, int orphans)
 		printf(" # %d processes outlived it by a second", orphans);
 	else
 		printf(" # exit status %d", WEXITSTATUS(status));
+	if (verdict->note[0] != '\0')
+		printf(", %s", verdict->note);
 }
 
 enum outcome { PASSED, FAILED, SKIPPED };

@@ -72,6 +72,13 @@ void test_allow_fds(int n);
 /* Random, or $SEED; the same for the whole program, and printed. */
 uint64_t test_seed(void);
 
+/* Words shown beside the verdict if the test fails from here on, or dies: what it was at. */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* True under ThreadSanitizer, which takes every coroutine for a thread: after a fork from inside
+ * one it sees races that are none. */
+bool test_is_tsan(void);
+
 /* True under a sanitizer or valgrind, where sizes and counts of a test may be cut. */
 bool test_is_slow(void);
 
