@@ -21,7 +21,6 @@ static int process(void *codes, size_t i)
 {
 	char prompt[32];
 	duet_time asked = duet_now();
-
 	snprintf(prompt, sizeof prompt, "Prompt %zu%s", i, i % 10 == 7 ? " (fail)" : "");
 	int r = duet_sem_acquire(slots);
 	if (r < 0)
