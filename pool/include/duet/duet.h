@@ -4,6 +4,7 @@
 
 #include <duet/barrier.h>
 #include <duet/bytes.h>
+#include <duet/channel.h>
 #include <duet/collect.h>
 #include <duet/cond.h>
 #include <duet/error.h>
