@@ -29,6 +29,7 @@ struct duet_ratelimit {
 struct taker {
 	duet__waiter waiter;
 	double n;
+	duet_time since;
 };
 
 static bool is_rate(double per_second, double burst)
@@ -61,22 +62,30 @@ duet_ratelimit *duet_ratelimit_new(double per_second, double burst)
 	return l;
 }
 
-/* ns until the bucket is full */
-static double behind(const duet_ratelimit *l, duet_time now)
+static duet_time read_clock(duet_ratelimit *l)
 {
-	duet_time reference = now < l->seen ? l->seen : now;
-	double ns = (double)(l->full_at - reference) + l->fraction;
+	duet_time now = duet_now();
+
+	if (now < l->seen)
+		l->full_at -= l->seen - now;
+	l->seen = now;
+	return now;
+}
+
+/* ns from `at` until the bucket is full */
+static double behind(const duet_ratelimit *l, duet_time at)
+{
+	double ns = (double)(l->full_at - at) + l->fraction;
 
 	return ns > 0 ? ns : 0;
 }
 
-static void set_behind(duet_ratelimit *l, duet_time now, double ns)
+static void set_behind(duet_ratelimit *l, duet_time at, double ns)
 {
 	double whole = floor(ns);
 
-	l->full_at = now + (duet_time)whole;
+	l->full_at = at + (duet_time)whole;
 	l->fraction = ns - whole;
-	l->seen = now;
 }
 
 /* Until n tokens, or a full bucket if n is more, are there.  A thousandth of a nanosecond is the
@@ -89,15 +98,17 @@ static duet_time delay(const duet_ratelimit *l, duet_time now, double n)
 	return ns > 0 ? (duet_time)ns : 0;
 }
 
-static void charge(duet_ratelimit *l, duet_time now, double n)
+/* since: when the taker came.  Reckoned from there and not from now, a timer that fires late
+ * costs those in line no tokens. */
+static void charge(duet_ratelimit *l, duet_time since, double n)
 {
-	set_behind(l, now, behind(l, now) + n * l->period);
+	set_behind(l, since, behind(l, since) + n * l->period);
 }
 
 /* Gives those in line what there is and sets the timer for the next one. */
 static void serve(duet_ratelimit *l)
 {
-	duet_time now = duet_now();
+	duet_time now = read_clock(l);
 	duet__list *node;
 
 	while ((node = duet__list_first(&l->takers)) != NULL) {
@@ -109,7 +120,7 @@ static void serve(duet_ratelimit *l)
 				duet__wake_all(&l->takers, DUET_ENOMEM);
 			return;
 		}
-		charge(l, now, first->n);
+		charge(l, first->since, first->n);
 		duet__wake(&first->waiter, 0);
 	}
 	duet__timer_stop(duet__loop(), &l->timer);
@@ -128,7 +139,7 @@ static int check(const duet_ratelimit *l, double n)
 /* Newcomers take only what nobody waits for. */
 static bool take_now(duet_ratelimit *l, double n)
 {
-	duet_time now = duet_now();
+	duet_time now = read_clock(l);
 
 	if (!duet__list_is_empty(&l->takers) || delay(l, now, n) > 0)
 		return false;
@@ -143,7 +154,9 @@ int duet_ratelimit_take(duet_ratelimit *l, double n)
 		return r;
 	if (take_now(l, n))
 		return 0;
-	struct taker self = {.waiter = DUET__WAITER_(self.waiter, "rate limit", false), .n = n};
+	struct taker self = {.waiter = DUET__WAITER_(self.waiter, "rate limit", false),
+			     .n = n,
+			     .since = l->seen};
 	duet__list_append(&l->takers, &self.waiter.node);
 	if (!duet__timer_is_started(&l->timer))
 		serve(l);
@@ -163,10 +176,9 @@ int duet_ratelimit_try_take(duet_ratelimit *l, double n)
 
 int duet_ratelimit_adjust(duet_ratelimit *l, double n)
 {
-	duet_time now = duet_now();
-
 	if (l == NULL)
 		return duet__fail_no("rate limit");
+	duet_time now = read_clock(l);
 	double ns = behind(l, now) + n * l->period;
 	if (!isfinite(ns) || ns > 2 * LONGEST)
 		return duet__failf(DUET_EINVAL, "cannot adjust a rate limit by %g tokens", n);
@@ -187,7 +199,7 @@ int duet_ratelimit_set(duet_ratelimit *l, double per_second, double burst)
 				   per_second, burst);
 	l->period = 1e9 / per_second;
 	l->burst = burst;
-	set_behind(l, duet_now(), lacking * l->period);
+	set_behind(l, read_clock(l), lacking * l->period);
 	if (!duet__list_is_empty(&l->takers))
 		serve(l);
 	return 0;
@@ -195,7 +207,9 @@ int duet_ratelimit_set(duet_ratelimit *l, double per_second, double burst)
 
 double duet_ratelimit_available(const duet_ratelimit *l)
 {
-	return l->burst - behind(l, duet_now()) / l->period;
+	duet_ratelimit as_of_now = *l;
+
+	return l->burst - behind(&as_of_now, read_clock(&as_of_now)) / l->period;
 }
 
 void duet_ratelimit_free(duet_ratelimit *l)
