@@ -69,6 +69,7 @@ duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_o
 		.arg = arg,
 		.origin = origin,
 		.name = name,
+		.locals = duet__current != NULL ? duet__locals_ref(duet__current->locals) : NULL,
 		.cancelled = loop->closing || loop->doomed,
 		.cancel_requested = loop->closing,
 	};
@@ -115,6 +116,8 @@ void duet__task_end(duet_task *t, int result)
 	duet_loop *loop = t->loop;
 
 	drop_open_scopes(t);
+	duet__locals_unref(t->locals);
+	t->locals = NULL;
 	t->result = result;
 	t->state = DUET__TASK_DONE;
 	t->stack = NULL;

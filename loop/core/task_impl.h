@@ -8,6 +8,7 @@
 
 #include "loop/core/context.h"
 #include "loop/core/list.h"
+#include "loop/core/locals.h"
 #include "loop/core/park.h"
 #include "loop/core/stack.h"
 #include <duet/scope.h>
@@ -53,7 +54,7 @@ struct duet_task {
 	const char *origin; /* "file.c:42 words of the spawning call", static             */
 	char *name;         /* its own, or NULL                                           */
 	struct duet__words *words;
-	void *locals;      /* task-local values; see <duet/local.h>                      */
+	struct duet__locals *locals; /* task-local values, or NULL                                */
 	duet_time since;   /* turn in which it was parked, on the loop's clock           */
 	uint64_t ended_as; /* how many tasks of this run ended before it, plus one       */
 };

@@ -6,6 +6,7 @@
 #include <duet/bytes.h>
 #include <duet/channel.h>
 #include <duet/collect.h>
+#include <duet/completed.h>
 #include <duet/cond.h>
 #include <duet/error.h>
 #include <duet/event.h>
@@ -13,7 +14,9 @@
 #include <duet/http.h>
 #include <duet/json.h>
 #include <duet/llm.h>
+#include <duet/local.h>
 #include <duet/mutex.h>
+#include <duet/promise.h>
 #include <duet/queue.h>
 #include <duet/ratelimit.h>
 #include <duet/run.h>
