@@ -32,11 +32,6 @@ static void machine_fini_running(duet__context *c)
 	c->machine = NULL;
 }
 
-static inline void machine_switch(duet__context *from, duet__context *to)
-{
-	swapcontext(from->machine, to->machine);
-}
-
 static inline void machine_adopt(duet__context *heir, duet__context *dead)
 {
 	heir->machine = dead->machine;
@@ -44,7 +39,6 @@ static inline void machine_adopt(duet__context *heir, duet__context *dead)
 
 #else
 
-void duet__context_swap(void **save_sp, void *load_sp);
 void duet__context_start(void);
 
 static void machine_init_running(duet__context *c)
@@ -63,11 +57,12 @@ static void machine_make(duet__context *c, char *low, char *high, void (*entry)(
 
 	(void)low;
 #if defined(__x86_64__)
-	enum { R15, R14, R13, R12, RBX, RBP, RIP, WORDS };
-	top -= WORDS + 2; /* so that sp is a multiple of 16 once they are popped */
-	memset(top, 0, (WORDS + 2) * sizeof(*top));
-	top[RBX] = (uintptr_t)entry;
-	top[RIP] = (uintptr_t)duet__context_start;
+	enum { START, ENTRY, WORDS = 4 };
+	top -= WORDS; /* a multiple of 16 when the first frame has popped them */
+	top[START] = (uintptr_t)duet__context_start;
+	top[ENTRY] = (uintptr_t)entry;
+	top[ENTRY + 1] = 0;
+	top[ENTRY + 2] = 0;
 #else
 	enum { X19 = 0, X30 = 11, WORDS = 20 };
 	top -= WORDS;
@@ -76,11 +71,6 @@ static void machine_make(duet__context *c, char *low, char *high, void (*entry)(
 	top[X30] = (uintptr_t)duet__context_start;
 #endif
 	c->sp = top;
-}
-
-static inline void machine_switch(duet__context *from, duet__context *to)
-{
-	duet__context_swap(&from->sp, to->sp);
 }
 
 static inline void machine_adopt(duet__context *heir, duet__context *dead)
@@ -132,20 +122,6 @@ void duet__context_entered(duet__context *c, duet__context *main)
 #endif
 }
 
-void duet__context_switch(duet__context *from, duet__context *to)
-{
-#if defined(DUET__ASAN)
-	__sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->size);
-#endif
-#if defined(DUET__TSAN)
-	__tsan_switch_to_fiber(to->fiber, 0);
-#endif
-	machine_switch(from, to);
-#if defined(DUET__ASAN)
-	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-#endif
-}
-
 #if defined(DUET__TSAN)
 /* A fiber cannot be destroyed from itself: the next one to leave does it. */
 static _Thread_local void *left_fiber;
@@ -162,7 +138,7 @@ void duet__context_leave(duet__context *from, duet__context *to)
 	left_fiber = from->fiber;
 	__tsan_switch_to_fiber(to->fiber, 0);
 #endif
-	machine_switch(from, to);
+	duet__context_jump(from, to);
 	__builtin_unreachable();
 }
 

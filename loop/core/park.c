@@ -1,7 +1,7 @@
 #include "loop/core/park.h"
 
 #include "loop/core/fail.h"
-#include "loop/core/loop_impl.h"
+#include "loop/core/schedule.h"
 
 static int refuse_without_task(void)
 {

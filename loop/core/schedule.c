@@ -2,40 +2,21 @@
  *
  * A task that suspends switches straight to the next ready one, not through the loop: that is one
  * switch rather than two.  The loop gets its turn when nothing is ready, and at the latest after
- * SLICE_TIME or SLICES * SWITCHES switches, so that busy tasks starve neither I/O nor timers.
+ * SLICE_TIME or SLICES * DUET__SWITCHES switches, so that busy tasks starve neither I/O nor timers.
  *
  * A task that has ended hands its stack to the next ready one if that never ran: a burst of short
  * tasks runs on one warm stack without a single switch. */
-#include "loop/core/loop_impl.h"
+#include "loop/core/schedule.h"
 
 #include <duet/error.h>
-#include <time.h>
 
-enum { SWITCHES = 16, SLICES = 16 };
+enum { SLICES = 16 };
 
 #define SLICE_TIME DUET_US(500)
 
 _Thread_local duet_task *duet__current;
 _Thread_local duet_loop *duet__current_loop;
 _Thread_local bool duet__in_forked_child;
-
-static inline duet_time read_clock(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (duet_time)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-duet_time duet__clock_monotonic(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-duet_time duet__clock_coarse(void)
-{
-	return read_clock(CLOCK_MONOTONIC_COARSE);
-}
 
 /* xorshift64*, seeded by the run's options: the same seed gives the same order. */
 uint64_t duet__random(duet_loop *loop)
@@ -49,23 +30,19 @@ uint64_t duet__random(duet_loop *loop)
 	return x * UINT64_C(2685821657736338717);
 }
 
-void duet__make_ready(duet_task *t)
-{
-	if (t->ready || t->state == DUET__TASK_DONE)
-		return;
-	t->ready = true;
-	duet__ready_push(&t->loop->ready, t);
-}
-
-/* Whether the loop must have its turn although tasks are ready. */
-static bool is_slice_over(duet_loop *loop)
+bool duet__is_time_up(duet_loop *loop)
 {
 	if (loop->forked)
 		return true;
-	if (--loop->switches > 0)
-		return false;
-	loop->switches = SWITCHES;
+	loop->switches = DUET__SWITCHES;
 	return --loop->slices <= 0 || duet__clock_monotonic() >= loop->slice_end;
+}
+
+void duet__shuffle(duet_loop *loop)
+{
+	if (duet__ready_count(&loop->ready) > 1)
+		duet__ready_promote(&loop->ready,
+				    duet__random(loop) % duet__ready_count(&loop->ready));
 }
 
 /* Gives t a stack to begin on. */
@@ -79,58 +56,13 @@ static bool begin(duet_task *t)
 	return true;
 }
 
-static duet_task *pop(duet_loop *loop)
+duet_task *duet__begin_next(duet_loop *loop, duet_task *t)
 {
-	duet_task *t;
-
-	if (loop->random != 0 && duet__ready_count(&loop->ready) > 1)
-		duet__ready_promote(&loop->ready,
-				    duet__random(loop) % duet__ready_count(&loop->ready));
-	t = duet__ready_pop(&loop->ready);
-	if (t != NULL)
-		t->ready = false;
-	return t;
-}
-
-/* The next task to run, or NULL: the loop. */
-static inline duet_task *next_task(duet_loop *loop)
-{
-	return is_slice_over(loop) ? NULL : pop(loop);
-}
-
-/* The next task, able to run. */
-static duet_task *next_begun(duet_loop *loop)
-{
-	duet_task *t = next_task(loop);
-
 	while (t != NULL && t->state == DUET__TASK_NEW && !begin(t)) {
 		duet__task_end(t, DUET_ENOMEM);
-		t = next_task(loop);
+		t = duet__next_task(loop);
 	}
 	return t;
-}
-
-/* self has let go of the loop: did it hold it too long? */
-static inline void account(duet_loop *loop, duet_task *self)
-{
-	duet_time now = duet__clock_coarse();
-
-	if (now - loop->held_since > loop->options.slow)
-		duet__report_slow(self, now - loop->held_since);
-	loop->held_since = now;
-}
-
-void duet__switch_away(duet_task *self)
-{
-	duet_loop *loop = self->loop;
-	duet_task *next;
-
-	account(loop, self);
-	next = next_begun(loop);
-	if (next == self)
-		return;
-	duet__current = next;
-	duet__context_switch(&self->context, next != NULL ? &next->context : &loop->context);
 }
 
 /* What is still needed of a task when its record may be gone. */
@@ -143,7 +75,7 @@ struct remains {
 /* Leaves the stack of a task that has ended, unless the next one can begin on it. */
 static bool pass_on_stack(duet_loop *loop, struct remains *dead)
 {
-	duet_task *next = next_task(loop);
+	duet_task *next = duet__next_task(loop);
 
 	if (next != NULL && next->state == DUET__TASK_NEW && next->stacks == dead->stacks) {
 		next->state = DUET__TASK_LIVE;
@@ -173,7 +105,7 @@ void duet__task_main(void)
 		duet_task *self = duet__current;
 		int result = self->fn(self->arg);
 
-		account(loop, self);
+		duet__account(loop, self);
 		dead = (struct remains){self->context, self->stack, self->stacks};
 		duet__task_end(self, result);
 	} while (pass_on_stack(loop, &dead));
@@ -221,8 +153,8 @@ void duet__run_ready(duet_loop *loop)
 	loop->held_since = duet__clock_coarse();
 	loop->slice_end = is_exact ? DUET_FOREVER : duet__clock_monotonic() + SLICE_TIME;
 	loop->slices = SLICES;
-	loop->switches = SWITCHES;
-	t = next_begun(loop);
+	loop->switches = DUET__SWITCHES;
+	t = duet__begin_next(loop, duet__next_task(loop));
 	if (t == NULL)
 		return;
 	switch_to(loop, t);

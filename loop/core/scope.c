@@ -10,7 +10,7 @@
 #include <duet/scope.h>
 
 #include "loop/core/fail.h"
-#include "loop/core/loop_impl.h"
+#include "loop/core/schedule.h"
 #include <assert.h>
 
 static_assert(sizeof(((duet_scope *)0)->timer) == sizeof(duet__timer) &&

@@ -1,7 +1,7 @@
 #include "loop/core/task_impl.h"
 
 #include "loop/core/fail.h"
-#include "loop/core/loop_impl.h"
+#include "loop/core/schedule.h"
 #include "loop/core/words.h"
 #include <stdlib.h>
 #include <string.h>
@@ -346,10 +346,9 @@ int duet_sleep(duet_time t)
 int duet_yield(void)
 {
 	duet_task *self = duet__current;
-	int r = duet__enter();
 
-	if (r < 0)
-		return r;
+	if (self == NULL || self->cancelled)
+		return duet__enter();
 	duet__make_ready(self);
 	duet__switch_away(self);
 	return 0;

@@ -1,4 +1,5 @@
 /* ctest-labels: threads */
+#include "loop/core/sanitizer.h"
 #include "tests/lib/test.h"
 #include "tests/loop/core/virtual.h"
 #include <duet/duet.h>
@@ -142,6 +143,9 @@ static int fork_and_return(void *arg)
 /* A child that returns out of the inherited run gets the error, and may run a loop of its own. */
 TEST(forked_child_can_leave_the_run)
 {
+#if defined(DUET__TSAN)
+	SKIP("ThreadSanitizer does not follow a fork out of a fiber");
+#endif
 	pid_t pid = -1;
 	int r, status;
 
