@@ -5,13 +5,11 @@
 
 #if defined(DUET__CONTEXT_UCONTEXT)
 
-#include <stdlib.h>
-
 static void machine_init_running(duet__context *c)
 {
-	c->machine = malloc(sizeof(*c->machine));
-	if (c->machine == NULL)
-		abort(); /* the fallback for porting only: never built by default */
+	static _Thread_local ucontext_t machine; /* a thread runs one loop at a time */
+
+	c->machine = &machine;
 }
 
 static void machine_make(duet__context *c, char *low, char *high, void (*entry)(void))
@@ -28,7 +26,6 @@ static void machine_make(duet__context *c, char *low, char *high, void (*entry)(
 
 static void machine_fini_running(duet__context *c)
 {
-	free(c->machine);
 	c->machine = NULL;
 }
 

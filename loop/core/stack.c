@@ -35,7 +35,7 @@ struct duet__slab {
 
 enum guard { GUARD_UNKNOWN, GUARD_INSTALL, GUARD_PROTECT };
 
-static enum guard guard_kind;
+static _Atomic enum guard guard_kind; /* probed by whichever thread comes first */
 
 static enum guard probe_guard(char *page)
 {
@@ -51,7 +51,7 @@ static enum guard probe_guard(char *page)
 /* Each protected guard costs two mappings of the process's budget. */
 static size_t most_protected(void)
 {
-	static size_t most;
+	static _Atomic size_t most; /* several threads may ask at once */
 	char text[32] = "";
 	int fd;
 
