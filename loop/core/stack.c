@@ -35,8 +35,6 @@ struct duet__slab {
 
 enum guard { GUARD_UNKNOWN, GUARD_INSTALL, GUARD_PROTECT };
 
-static _Atomic enum guard guard_kind; /* probed by whichever thread comes first */
-
 static enum guard probe_guard(char *page)
 {
 #if defined(DUET__ASAN)
@@ -51,29 +49,27 @@ static enum guard probe_guard(char *page)
 /* Each protected guard costs two mappings of the process's budget. */
 static size_t most_protected(void)
 {
-	static _Atomic size_t most; /* several threads may ask at once */
+	size_t most = 65530 / 4;
 	char text[32] = "";
-	int fd;
+	int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
 
-	if (most != 0)
+	if (fd < 0)
 		return most;
-	most = 65530 / 4;
-	fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (read(fd, text, sizeof(text) - 1) > 0)
-			most = strtoul(text, NULL, 10) / 4;
-		close(fd);
-	}
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		most = strtoul(text, NULL, 10) / 4;
+	close(fd);
 	return most;
 }
 
 static int set_guard(duet__stacks *pool, char *low)
 {
-	if (guard_kind == GUARD_UNKNOWN)
-		guard_kind = probe_guard(low);
-	if (guard_kind == GUARD_INSTALL)
+	if (pool->guard == GUARD_UNKNOWN) {
+		pool->guard = probe_guard(low);
+		pool->most_protected = pool->guard == GUARD_PROTECT ? most_protected() : 0;
+	}
+	if (pool->guard == GUARD_INSTALL)
 		return madvise(low, GUARD, MADV_GUARD_INSTALL);
-	if (pool->live < most_protected())
+	if (pool->live < pool->most_protected)
 		mprotect(low, GUARD, PROT_NONE); /* no mapping left for it: go on without */
 	return 0;
 }

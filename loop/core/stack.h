@@ -33,6 +33,8 @@ typedef struct duet__stacks {
 	size_t slabs;
 	size_t idle_slabs; /* all of whose stacks are free                                     */
 	size_t live;
+	int guard;             /* how stacks are guarded; found out with the first slab */
+	size_t most_protected; /* guards by mprotect                               */
 } duet__stacks;
 
 void duet__stacks_init(duet__stacks *pool, size_t size);
