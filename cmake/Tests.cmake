@@ -34,7 +34,8 @@ endfunction()
 
 # Every tests/ROOM/.../test_NOUN.c becomes the ctest ROOM/.../NOUN, labelled unit and with the
 # names of its folders.  Its folder's other .c files are fixtures, linked into each of them.  A
-# comment line "ctest-labels: threads" adds labels; "ctest-libs: crypto" adds libraries.  Labels that
+# comment line "ctest-labels: threads" adds labels; "ctest-libs: crypto" adds libraries; "ctest-wrap:
+# duet__park" has calls of that function come to the test's __wrap_duet__park.  Labels that
 # mean something: threads (also runs under TSan), serial (runs while no other test does).
 function(duet_tests_find)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} test_*.c)
@@ -50,8 +51,10 @@ function(duet_tests_find)
     duet_marks(${file} ctest-libs libs)
     file(GLOB fixtures CONFIGURE_DEPENDS ${folder}/*.c)
     list(FILTER fixtures EXCLUDE REGEX "/test_[^/]*$")
+    duet_marks(${file} ctest-wrap wraps)
+    list(TRANSFORM wraps PREPEND "-Wl,--wrap=")
     duet_test(${folder}/${noun} INTERNAL SOURCES ${file} ${fixtures}
-      LABELS ${labels} ${more_labels} LIBS ${libs})
+      LABELS ${labels} ${more_labels} LIBS ${libs} ${wraps})
   endforeach()
 endfunction()
 
