@@ -39,8 +39,7 @@ struct duet_resolver {
 
 struct awaiter {
 	duet__waiter waiter;
-	bool resolved;
-	void *value;
+	void **value; /* where to put it, or NULL */
 };
 
 duet_promise *duet_promise_new(void (*discard)(void *value))
@@ -67,6 +66,14 @@ static void discard(const duet_promise *p, void *value)
 		p->discard(value);
 }
 
+static void give(duet_promise *p, void **to)
+{
+	if (to == NULL)
+		return;
+	*to = p->value;
+	p->given = true;
+}
+
 int duet_promise_resolve(duet_promise *p, int result, void *value)
 {
 	duet__list *node;
@@ -81,18 +88,10 @@ int duet_promise_resolve(duet_promise *p, int result, void *value)
 	while ((node = duet__list_first(&p->waiters)) != NULL) {
 		struct awaiter *a = duet__container_of(node, struct awaiter, waiter.node);
 
-		p->given = true;
-		a->resolved = true;
-		a->value = value;
+		give(p, a->value);
 		duet__wake(&a->waiter, result);
 	}
 	return 0;
-}
-
-static void give(void **to, void *value)
-{
-	if (to != NULL)
-		*to = value;
 }
 
 int duet_promise_await(duet_promise *p, void **value)
@@ -103,17 +102,14 @@ int duet_promise_await(duet_promise *p, void **value)
 	if (r < 0)
 		return r;
 	if (p->resolved) {
-		p->given = true;
-		give(value, p->value);
+		give(p, value);
 		return p->result < 0 ? duet__fail(p->result) : p->result;
 	}
 	bool is_remote = atomic_load(&p->references) > 1;
-	struct awaiter self = {.waiter = DUET__WAITER_(self.waiter, "promise", is_remote)};
+	struct awaiter self = {.waiter = DUET__WAITER_(self.waiter, "promise", is_remote),
+			       .value = value};
 	duet__list_append(&p->waiters, &self.waiter.node);
-	r = duet__wait_parked(&self.waiter);
-	if (self.resolved)
-		give(value, self.value);
-	return r;
+	return duet__wait_parked(&self.waiter);
 }
 
 bool duet_promise_is_resolved(const duet_promise *p)

@@ -37,7 +37,7 @@ DUET_API duet_promise *duet_promise_new(void (*discard)(void *value));
  * -> 0, -EALREADY (resolved before: value stays the caller's), -EINVAL (p is NULL) */
 DUET_API int duet_promise_resolve(duet_promise *p, int result, void *value);
 
-/* Suspends until p is resolved.  Sets *value (value may be NULL), whatever the result.
+/* Suspends until p is resolved.  Sets *value, whatever the result; value may be NULL.
  * -> the result it was resolved with, DUET_ECANCELED, DUET_ENOTASK, DUET_ECLOSED (freed meanwhile,
  * or a resolver was dropped), -EINVAL (p is NULL) */
 DUET_SUSPENDS DUET_API int duet_promise_await(duet_promise *p, void **value);

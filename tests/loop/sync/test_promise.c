@@ -105,6 +105,8 @@ TEST(promise_resolved_by_a_thread_wakes)
 
 static int too_late(void *arg)
 {
+	void *value = NULL;
+
 	(void)arg;
 	promise = duet_promise_new(count_discarded);
 	duet_resolver *first = duet_promise_resolver(promise);
@@ -112,7 +114,8 @@ static int too_late(void *arg)
 	duet_resolver *third = duet_promise_resolver(promise);
 	CHECK_OK(duet_resolver_resolve(first, 1, malloc(1)));
 	CHECK_OK(duet_resolver_resolve(second, 2, malloc(1)));
-	CHECK_EQ(duet_promise_await(promise, NULL), 1);
+	CHECK_EQ(duet_promise_await(promise, &value), 1);
+	free(value);
 	duet_sleep(DUET_MS(1));
 	CHECK_EQ(discarded, 1);
 	duet_promise_free(promise);
@@ -127,6 +130,7 @@ static int never_awaited(void *arg)
 	(void)arg;
 	promise = duet_promise_new(count_discarded);
 	CHECK_OK(duet_promise_resolve(promise, 0, malloc(1)));
+	CHECK_EQ(duet_promise_await(promise, NULL), 0);
 	duet_promise_free(promise);
 	CHECK_EQ(discarded, 3);
 	return 0;
@@ -143,7 +147,7 @@ static int take_out_resolver(void *arg)
 }
 
 /* Values that nobody can have any more are discarded: second answers, answers to a promise that
- * was freed, that nobody awaited, or whose run is over. */
+ * was freed, that nobody asked for, or whose run is over. */
 TEST(promise_answered_too_late_discards_the_value)
 {
 	duet_resolver *late[2];
