@@ -173,7 +173,7 @@ static int await_news(duet_http_stream *s, const char *what)
 
 int duet_http_stream_start(duet_http *h, const duet_http_request *request, duet_http_stream **out)
 {
-	duet_http_stream *s;
+	duet_http_stream *s = NULL;
 	int r;
 
 	if ((r = duet__enter()) < 0 || (r = duet__http_attach(h)) < 0 ||
