@@ -292,6 +292,28 @@ const char *duet_http_stream_header(const duet_http_stream *s, const char *name)
 	return duet__header_find(s->x.headers, s->x.headers_len, name);
 }
 
+void duet__stream_set_stall(duet_http_stream *s, duet_time limit)
+{
+	s->x.stall_timeout = limit;
+	if (s->x.state == DUET__TRANSFER_RUNNING)
+		duet__transfer_rearm(&s->x);
+}
+
+unsigned duet__stream_sends(const duet_http_stream *s)
+{
+	return s->x.sends;
+}
+
+const char *duet__stream_sse_rest(const duet_http_stream *s, size_t *len)
+{
+	const duet__sse *p = &s->sse;
+
+	if (p->given || p->line.len > 0 || p->data.len == 0)
+		return NULL;
+	*len = p->data.len - 1; /* without its '\n' */
+	return p->data.data;
+}
+
 void duet_http_stream_close(duet_http_stream *s)
 {
 	duet_http *h;

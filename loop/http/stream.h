@@ -11,6 +11,15 @@ void duet__stream_headers_in(duet_http_stream *s);
  * CURL_WRITEFUNC_ERROR */
 size_t duet__stream_take(duet_http_stream *s, const char *data, size_t n);
 
+/* How long the answer may pause from now on. */
+void duet__stream_set_stall(duet_http_stream *s, duet_time limit);
+
+/* How often the request went out. */
+unsigned duet__stream_sends(const duet_http_stream *s);
+
+/* The data lines of an event that never ended; NULL if there are none. */
+const char *duet__stream_sse_rest(const duet_http_stream *s, size_t *len);
+
 /* fetch.c: the value of a header in "name\0value\0...", or NULL */
 const char *duet__header_find(const char *headers, size_t len, const char *name);
 

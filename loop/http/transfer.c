@@ -10,19 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const unsigned next_states[] = {
-	[DUET__TRANSFER_NEW] = 1u << DUET__TRANSFER_QUEUED | 1u << DUET__TRANSFER_STARTING |
-			       1u << DUET__TRANSFER_DONE,
-	[DUET__TRANSFER_QUEUED] = 1u << DUET__TRANSFER_STARTING | 1u << DUET__TRANSFER_DONE,
-	[DUET__TRANSFER_STARTING] = 1u << DUET__TRANSFER_RUNNING | 1u << DUET__TRANSFER_DONE,
-	[DUET__TRANSFER_RUNNING] = 1u << DUET__TRANSFER_QUEUED | 1u << DUET__TRANSFER_DONE,
-	[DUET__TRANSFER_DONE] = 0,
-};
+#define TO(state) (1u << DUET__TRANSFER_##state)
 
 static void move(duet__transfer *x, duet__transfer_state to)
 {
-	(void)next_states;
-	assert(next_states[x->state] & 1u << to);
+	static const unsigned next[] = {
+		[DUET__TRANSFER_NEW] = TO(QUEUED) | TO(STARTING) | TO(DONE),
+		[DUET__TRANSFER_QUEUED] = TO(STARTING) | TO(DONE),
+		[DUET__TRANSFER_STARTING] = TO(RUNNING) | TO(DONE),
+		[DUET__TRANSFER_RUNNING] = TO(QUEUED) | TO(DONE),
+		[DUET__TRANSFER_DONE] = 0,
+	};
+
+	(void)next;
+	assert(next[x->state] & 1u << to);
 	x->state = to;
 }
 

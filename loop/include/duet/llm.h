@@ -40,6 +40,8 @@ typedef struct duet_llm_options {
 	double rpm;            /* requests a minute; 0 = no limit but the server's               */
 	double tpm;            /* tokens a minute, prompt and answer; 0 = the same               */
 	int retries;           /* attempts after the first; 0 = 2, -1 = none                     */
+	bool outlast_throttling;   /* answers 429 and 503 use up no retries, for as long as
+	                            .max_retry_after from the call on: for batches            */
 	duet_time max_retry_after; /* a server that asks for a longer pause is not waited for;
 	                              0 = 10 min                                                 */
 
