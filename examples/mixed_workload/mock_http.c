@@ -227,6 +227,22 @@ static int answer(struct connection *c, const struct request *q)
 	return complete(c, q);
 }
 
+/* Closing with bytes unread would reset the connection, and the answer with it: what the client
+ * still sends is read for a while. */
+static void linger(struct connection *c)
+{
+	char waste[4096];
+	size_t left = BODY_MAX;
+	duet_scope limit;
+	ssize_t n;
+
+	if (duet_scope_enter(&limit, DUET_MS(500)) < 0)
+		return;
+	while (left > 0 && (n = duet_stream_read(c->stream, waste, sizeof waste)) > 0)
+		left -= (size_t)n < left ? (size_t)n : left;
+	duet_scope_exit(&limit);
+}
+
 /* One request and its answer.  -> 1 to go on, 0 to close, or an error */
 static int serve_one(struct connection *c)
 {
@@ -239,8 +255,8 @@ static int serve_one(struct connection *c)
 	r = read_request(c, &q);
 	if (r == PARSED)
 		r = answer(c, &q);
-	else if (r > 0)
-		r = refuse(c, r, q.keep_alive = false);
+	else if (r > 0 && (r = refuse(c, r, q.keep_alive = false)) == 0)
+		linger(c);
 	if (duet_scope_exit(&limit) < 0 || r < 0)
 		return r;
 	size_t used = q.head_len + q.body_len;
