@@ -13,15 +13,22 @@ static const char *skip_space(const char *p, const char *end)
 	return p;
 }
 
-/* p at the opening quote.  -> behind the closing one */
+/* Whether an odd number of backslashes stands before the quote. */
+static bool is_escaped(const char *quote)
+{
+	const char *p = quote;
+
+	while (p[-1] == '\\')
+		p--;
+	return (quote - p) % 2 != 0;
+}
+
+/* p at the opening quote, which also ends is_escaped's way back.  -> behind the closing one */
 static const char *skip_string(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		if (*p == '\\')
-			p++;
-		else if (*p == '"')
+	for (p++; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++)
+		if (!is_escaped(p))
 			return p + 1;
-	}
 	return end;
 }
 
