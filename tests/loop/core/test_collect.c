@@ -345,3 +345,32 @@ TEST(group_cancel_is_no_failure)
 {
 	CHECK_OK(run_virtual(cancelled_group, NULL));
 }
+
+static int fail_late(void *arg)
+{
+	duet_sleep(DUET_MS(20));
+	return *(int *)arg;
+}
+
+static int fail_early(void *arg)
+{
+	duet_sleep(DUET_MS(10));
+	return *(int *)arg;
+}
+
+static int gather_failed(void *arg)
+{
+	int late = -EBADF, early = -EDOM;
+	duet_task *t[] = {duet_spawn(fail_late, &late), duet_spawn(fail_early, &early)};
+
+	(void)arg;
+	CHECK_OK(duet_sleep(DUET_MS(50)));
+	CHECK_EQ(duet_gather(t, 2, NULL), -EDOM);
+	return 0;
+}
+
+/* Of failures that happened before the call, too, the one that came first counts. */
+TEST(gather_of_ended_tasks_returns_the_failure_that_came_first)
+{
+	CHECK_OK(run_virtual(gather_failed, NULL));
+}

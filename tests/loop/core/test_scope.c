@@ -188,3 +188,41 @@ TEST(scope_outside_a_task_is_refused)
 	CHECK_ERR(duet_scope_enter(&s, 1), DUET_ENOTASK);
 	CHECK_ERR(duet_scope_exit(&s), DUET_EINVAL);
 }
+
+struct bell {
+	duet_event *event;
+	duet_time at;
+};
+
+static int ring(void *arg)
+{
+	struct bell *bell = arg;
+
+	CHECK_OK(duet_sleep(bell->at));
+	duet_event_set(bell->event);
+	return 0;
+}
+
+static int wait_for_bell(void *arg)
+{
+	struct bell bell = {duet_event_new(), DUET_MS(10)};
+	duet_task *ringer;
+	duet_scope s;
+
+	(void)arg;
+	CHECK_OK(duet_scope_enter(&s, DUET_MS(10)));
+	ringer = duet_spawn(ring, &bell);
+	CHECK_OK(duet_event_wait(bell.event));
+	CHECK_EQ(duet_now(), DUET_MS(10));
+	CHECK_OK(duet_scope_exit(&s));
+	CHECK_OK(duet_await(ringer));
+	duet_event_free(bell.event);
+	return 0;
+}
+
+/* What another task brings about in the turn of the deadline has completed, though the deadline
+ * was set first. */
+TEST(scope_loses_against_what_another_task_completes_in_the_same_turn)
+{
+	CHECK_OK(run_virtual(wait_for_bell, NULL));
+}
