@@ -25,8 +25,8 @@ enum {
 enum {
 	DUET__CLAIM_OFFERED = 1,
 	DUET__CLAIM_STARTED = 2,
-	DUET__CLAIM_REVOKED = 3,
-	DUET__CLAIM_CANCEL = 4, /* a bit beside STARTED */
+	DUET__CLAIM_REVOKED = 4,
+	DUET__CLAIM_CANCEL = 8, /* a bit beside STARTED */
 };
 
 typedef struct duet__outbox {

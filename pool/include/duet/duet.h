@@ -12,10 +12,12 @@
 #include <duet/event.h>
 #include <duet/group.h>
 #include <duet/http.h>
+#include <duet/job.h>
 #include <duet/json.h>
 #include <duet/llm.h>
 #include <duet/local.h>
 #include <duet/mutex.h>
+#include <duet/pool.h>
 #include <duet/promise.h>
 #include <duet/queue.h>
 #include <duet/ratelimit.h>

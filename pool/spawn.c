@@ -1,0 +1,106 @@
+#include "pool/spawn.h"
+
+#include "pool/hygiene.h"
+#include "pool/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void name_process(const char *format, int number)
+{
+	char name[16];
+	snprintf(name, sizeof(name), format, number);
+	prctl(PR_SET_NAME, name);
+}
+
+/* A group of its own: what the terminal sends to the parent's group is not meant for it. */
+static void settle_zygote(const duet__plan *plan, int control)
+{
+	name_process("duet-zygote", 0);
+	setpgid(0, 0);
+	duet__hygiene_reset_signals();
+	duet__hygiene_forget_output();
+	duet__hygiene_close_others((int[]){control, plan->arena_fd}, 2);
+	if (!plan->options.keep_secrets)
+		duet__hygiene_wipe_secrets();
+	duet__hygiene_restrict();
+}
+
+pid_t duet__spawn_zygote(const duet__plan *plan, int control)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid > 0)
+		return pid;
+	settle_zygote(plan, control);
+	duet__zygote_run(plan, control, parent);
+}
+
+static void redirect_output(int fd)
+{
+	if (fd < 0)
+		return;
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+/* The number-th of the cores we may use, counted round and round. */
+static void pin_to_core(int number)
+{
+	cpu_set_t may, one;
+	if (sched_getaffinity(0, sizeof(may), &may) < 0 || CPU_COUNT(&may) == 0)
+		return;
+	int skip = number % CPU_COUNT(&may);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &may) || skip-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		return;
+	}
+}
+
+static void apply_limits(const duet_pool_options *o, int number)
+{
+	if (o->memory_limit > 0)
+		duet__hygiene_limit_memory(o->memory_limit);
+	if (o->nice != 0)
+		setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + o->nice);
+	if (o->pin_workers)
+		pin_to_core(number);
+}
+
+static void settle_worker(const duet__plan *plan, const duet__order *order, pid_t zygote)
+{
+	name_process("duet-worker-%d", order->number);
+	setpgid(0, 0);
+	if (duet__hygiene_die_with(zygote) < 0)
+		_exit(0);
+	redirect_output(order->output_fd);
+	duet__hygiene_close_others(
+		(int[]){plan->arena_fd, order->memory_fd, order->offer.fd}, 3);
+	duet__hygiene_reset_signals();
+	apply_limits(&plan->options, order->number);
+}
+
+pid_t duet__spawn_worker(const duet__plan *plan, const duet__order *order)
+{
+	pid_t zygote = getpid();
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid > 0) {
+		setpgid(pid, pid); /* both sides do it: whoever comes first */
+		return pid;
+	}
+	settle_worker(plan, order, zygote);
+	duet__worker_run(plan, order);
+}

@@ -1,0 +1,61 @@
+/* The zygote: a small process with one thread that forks the workers, now and after each death,
+ * because the parent cannot: it will have nng, curl, threads and a large heap.
+ *
+ *     parent ──order──▶ zygote ──fork──▶ worker
+ *            ◀──news───   │
+ *                         └─ ends with the parent, and takes the workers and their groups with it
+ *
+ * Orders and news travel over a socket pair.  It runs no code of the user's.  It notices the
+ * parent's end by the socket's end of file, and by a pidfd in case another process inherited the
+ * parent's end of the socket; a worker notices the zygote's end by PR_SET_PDEATHSIG. */
+#ifndef DUET_POOL_ZYGOTE_H
+#define DUET_POOL_ZYGOTE_H
+
+#include "pool/plan.h"
+
+typedef struct duet__zygote {
+	pid_t pid;   /* 0 = none                                                                */
+	int control; /* -1 = none                                                               */
+} duet__zygote;
+
+enum duet__order_kind { DUET__ORDER_SPAWN = 1, DUET__ORDER_KILL = 2 };
+
+/* A spawn carries descriptors: the worker's memory, then what of these is not -1. */
+typedef struct duet__order {
+	enum duet__order_kind kind;
+	uint32_t epoch; /* names the worker, for ever                                           */
+	int number;     /* its place, 0 .. workers - 1                                          */
+	int memory_fd, output_fd;
+	duet__offer offer;
+} duet__order;
+
+enum duet__news_kind { DUET__NEWS_SPAWNED = 1, DUET__NEWS_FAILED = 2, DUET__NEWS_EXITED = 3 };
+
+typedef struct duet__news {
+	enum duet__news_kind kind;
+	uint32_t epoch;
+	pid_t pid;
+	int status; /* EXITED: as from waitpid; FAILED: -errno of the fork                      */
+} duet__news;
+
+/* Parent. */
+
+/* Forks one -> 0, -errno */
+int duet__zygote_start(duet__zygote *z, const duet__plan *plan);
+
+/* -> 0, -EPIPE (it is gone), -errno.  Never blocks for long. */
+int duet__zygote_order(duet__zygote *z, const duet__order *order);
+
+/* -> 1 and *news, 0 (none yet; never if wait), -EPIPE (it is gone) */
+int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait);
+
+/* Has it kill its workers and end, and reaps it.  Fine twice, and without one. */
+void duet__zygote_stop(duet__zygote *z);
+
+/* Zygote. */
+_Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t parent);
+
+/* The worker's name for the words of an error: a pid and how it ended. */
+void duet__describe_end(char *text, size_t size, pid_t pid, int status);
+
+#endif
