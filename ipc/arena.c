@@ -67,7 +67,7 @@ duet__arena *duet__arena_open(int fd, size_t offset, size_t size)
 
 static void destroy(duet__arena *a)
 {
-	DUET__LIST_EACH(node, &a->blocks)
+	DUET__LIST_EACH (node, &a->blocks)
 		free(by_address(node));
 	munmap(a->base, a->size);
 	pthread_mutex_destroy(&a->lock);
@@ -112,7 +112,7 @@ static void set_dirty(duet__block *b, size_t from, size_t to)
 static duet__block *find(duet__arena *a, size_t size)
 {
 	int searched = 0;
-	DUET__LIST_EACH(node, &a->free) {
+	DUET__LIST_EACH (node, &a->free) {
 		duet__block *b = duet__container_of(node, duet__block, by_age);
 		if (b->size >= size)
 			return b;
@@ -254,7 +254,7 @@ bool duet__arena_grow(duet__block *b, size_t len)
 void duet__arena_trim(duet__arena *a, size_t keep)
 {
 	pthread_mutex_lock(&a->lock);
-	DUET__LIST_EACH(node, &a->free) {
+	DUET__LIST_EACH (node, &a->free) {
 		duet__block *b = duet__container_of(node, duet__block, by_age);
 		if (a->idle > keep) {
 			size_t dirty = b->dirty_end - b->dirty, excess = a->idle - keep;

@@ -18,9 +18,9 @@ typedef struct duet__arena duet__arena;
 typedef struct duet__block {
 	duet__arena *arena;
 	duet__list by_address;
-	duet__list by_age;         /* in the arena's list of free blocks, or in none            */
+	duet__list by_age; /* in the arena's list of free blocks, or in none            */
 	size_t offset, size;
-	size_t dirty, dirty_end;   /* of a free block: what may still hold memory               */
+	size_t dirty, dirty_end; /* of a free block: what may still hold memory               */
 	bool used;
 } duet__block;
 

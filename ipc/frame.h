@@ -39,14 +39,14 @@ typedef enum duet__frame_type {
 
 typedef struct duet__frame {
 	duet__frame_type type;
-	uint16_t ticket;  /* the job's place on the worker's board                              */
-	uint64_t job;     /* id, never used twice in a pool                                     */
-	uint32_t epoch;   /* the worker's generation                                            */
-	int32_t code;     /* JOB: function; RESULT: the job's result                            */
-	uint64_t offset;  /* SHARED: where in the arena                                         */
-	uint64_t length;  /* SHARED: bytes there                                                */
-	uint64_t nanos;   /* RESULT: how long the job ran                                       */
-	uint32_t slot;    /* RESULT, SHARED: the lease of the region                            */
+	uint16_t ticket; /* the job's place on the worker's board                              */
+	uint64_t job;    /* id, never used twice in a pool                                     */
+	uint32_t epoch;  /* the worker's generation                                            */
+	int32_t code;    /* JOB: function; RESULT: the job's result                            */
+	uint64_t offset; /* SHARED: where in the arena                                         */
+	uint64_t length; /* SHARED: bytes there                                                */
+	uint64_t nanos;  /* RESULT: how long the job ran                                       */
+	uint32_t slot;   /* RESULT, SHARED: the lease of the region                            */
 	uint32_t flags;
 	const void *data; /* inline bytes; after decoding they point into the message           */
 	uint32_t size;

@@ -34,8 +34,7 @@ duet__board *duet__memory_attach(int fd);
  * worker's arena when they are freed, by any thread: lent in place, or copied if many are lent
  * already.  Takes the lease in any case.
  * -> 0, DUET_EPROTO (they don't lie there), -ENOMEM */
-int duet__memory_lend(duet__memory *m, uint64_t offset, uint64_t len, uint32_t slot,
-		      duet_buf *out);
+int duet__memory_lend(duet__memory *m, uint64_t offset, uint64_t len, uint32_t slot, duet_buf *out);
 
 /* Gives a lease back unread. */
 void duet__memory_return(duet__memory *m, uint32_t slot);

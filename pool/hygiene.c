@@ -66,9 +66,9 @@ void duet__hygiene_reset_signals(void)
 
 static int is_secret(const char *entry)
 {
-	static const char *const patterns[] = {"OPENAI_*=*",  "*API_KEY=*",   "*APIKEY=*",
-					       "*TOKEN*=*",   "*SECRET*=*",   "*PASSWORD*=*",
-					       "*PASSWD*=*",  "*CREDENTIAL*=*"};
+	static const char *const patterns[] = {"OPENAI_*=*", "*API_KEY=*",    "*APIKEY=*",
+					       "*TOKEN*=*",  "*SECRET*=*",    "*PASSWORD*=*",
+					       "*PASSWD*=*", "*CREDENTIAL*=*"};
 	const char *end = strchr(entry, '=');
 	char name[256];
 	if (end == NULL || (size_t)(end - entry) + 2 > sizeof(name))

@@ -21,8 +21,8 @@ static int move_to_block(duet_job *job, size_t need)
 	duet__block *b = duet__arena_alloc(job->arena, room);
 	if (b == NULL && (b = duet__arena_alloc(job->arena, need)) == NULL)
 		return -ENOMEM;
-	memcpy(duet__block_data(b), job->block != NULL ? duet__block_data(job->block) : job->scratch,
-	       job->len);
+	memcpy(duet__block_data(b),
+	       job->block != NULL ? duet__block_data(job->block) : job->scratch, job->len);
 	duet__arena_free(job->block);
 	job->block = b;
 	return 0;

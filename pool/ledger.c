@@ -101,18 +101,19 @@ duet__call *duet__hand_find(const duet__hand *h, unsigned ticket, uint64_t id)
 	return is_right(h, ticket, id) ? h->calls[ticket] : NULL;
 }
 
-duet__call *duet__ledger_result(duet__ledger *l, duet__hand *h, unsigned ticket, uint64_t id)
+bool duet__ledger_answer(duet__ledger *l, duet__hand *h, unsigned ticket, uint64_t id,
+			 duet__call **call)
 {
 	if (!is_right(h, ticket, id))
-		return NULL;
-	duet__call *call = h->calls[ticket];
+		return false;
+	*call = h->calls[ticket];
 	h->ids[ticket] = 0;
 	h->taken--;
-	if (call != NULL) {
-		leave_hand(l, call);
-		call->state = DUET__CALL_OVER;
+	if (*call != NULL) {
+		leave_hand(l, *call);
+		(*call)->state = DUET__CALL_OVER;
 	}
-	return call;
+	return true;
 }
 
 bool duet__ledger_take_back(duet__ledger *l, duet__call *call, duet_time now)

@@ -61,12 +61,12 @@ typedef struct duet__call {
 
 typedef struct duet__hand {
 	duet__list order;
-	size_t count;                      /* calls in order                                    */
-	size_t taken;                      /* tickets, including those of calls that have gone  */
-	uint64_t ids[DUET__TICKETS];       /* 0 = the ticket is free                            */
-	duet__call *calls[DUET__TICKETS];  /* NULL = the call has gone                          */
-	_Atomic uint32_t *claims;          /* on the worker's board                             */
-	unsigned next;                     /* ticket to try first                               */
+	size_t count;                     /* calls in order                                    */
+	size_t taken;                     /* tickets, including those of calls that have gone  */
+	uint64_t ids[DUET__TICKETS];      /* 0 = the ticket is free                            */
+	duet__call *calls[DUET__TICKETS]; /* NULL = the call has gone                          */
+	_Atomic uint32_t *claims;         /* on the worker's board                             */
+	unsigned next;                    /* ticket to try first                               */
 } duet__hand;
 
 typedef struct duet__ledger {
@@ -89,9 +89,10 @@ duet__call *duet__ledger_next(const duet__ledger *l, duet_time now);
 /* Gives a queued call to the hand -> false: it has no ticket left. */
 bool duet__ledger_hand(duet__ledger *l, duet__hand *h, duet__call *call);
 
-/* The worker's answer for a ticket -> the call, now OVER, or NULL if it has gone (or never was:
- * what a worker says is not believed). */
-duet__call *duet__ledger_result(duet__ledger *l, duet__hand *h, unsigned ticket, uint64_t id);
+/* The worker's answer for a ticket.  -> whether it was awaited (what a worker says is not believed,
+ * and may be heard twice); *call is then the call, now OVER, or NULL if it has gone. */
+bool duet__ledger_answer(duet__ledger *l, duet__hand *h, unsigned ticket, uint64_t id,
+			 duet__call **call);
 
 /* The call of a ticket without ending it, or NULL. */
 duet__call *duet__hand_find(const duet__hand *h, unsigned ticket, uint64_t id);

@@ -16,7 +16,7 @@ typedef struct duet__plan {
 	char directory[64];                    /* of the transport, mode 0700; "" = none        */
 	int arena_fd;                          /* inputs: the workers map it read-only          */
 	size_t arena_size;
-	size_t replies_size;                   /* of each worker's arena                        */
+	size_t replies_size; /* of each worker's arena                        */
 } duet__plan;
 
 #endif

@@ -12,7 +12,7 @@ static struct {
 	struct entry {
 		char *name;
 		duet_job_fn *fn;
-	} *jobs;
+	} * jobs;
 	unsigned n;
 	int pools;
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -52,8 +52,10 @@ void duet__job_seal(int pools)
 static int append(const char *name, duet_job_fn *fn)
 {
 	if (registry.pools > 0)
-		return duet__failf(-EBUSY, "job \"%s\": register jobs before the first "
-					   "duet_pool_open", name);
+		return duet__failf(-EBUSY,
+				   "job \"%s\": register jobs before the first "
+				   "duet_pool_open",
+				   name);
 	if (duet__job_find(name) >= 0)
 		return duet__failf(-EEXIST, "job \"%s\" is registered already", name);
 	if (registry.n == JOBS_MAX)

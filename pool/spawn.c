@@ -85,8 +85,7 @@ static void settle_worker(const duet__plan *plan, const duet__order *order, pid_
 	if (duet__hygiene_die_with(zygote) < 0)
 		_exit(0);
 	redirect_output(order->output_fd);
-	duet__hygiene_close_others(
-		(int[]){plan->arena_fd, order->memory_fd, order->offer.fd}, 3);
+	duet__hygiene_close_others((int[]){plan->arena_fd, order->memory_fd, order->offer.fd}, 3);
 	duet__hygiene_reset_signals();
 	apply_limits(&plan->options, order->number);
 }

@@ -35,7 +35,7 @@ static struct {
 	duet_job job;
 	duet__block *leased[DUET__LEASES];
 	size_t leases;
-	duet_time clock;             /* when the last job ended                                 */
+	duet_time clock; /* when the last job ended                                 */
 	duet_time unsent_since;
 } worker;
 
@@ -258,8 +258,7 @@ static int join(const duet__plan *plan, const duet__order *order)
 
 static void say(duet__frame_type type, const void *data, uint32_t size)
 {
-	put(&(duet__frame){
-		.type = type, .epoch = worker.epoch, .data = data, .size = size});
+	put(&(duet__frame){.type = type, .epoch = worker.epoch, .data = data, .size = size});
 	flush();
 }
 

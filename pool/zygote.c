@@ -105,8 +105,8 @@ void duet__describe_end(char *text, size_t size, pid_t pid, int status)
 			 name != NULL ? name : "?",
 			 WTERMSIG(status) == SIGKILL ? " (by hand, or for lack of memory)" : "");
 	} else {
-		snprintf(text, size, "worker process %d ended by itself: exit status %d",
-			 (int)pid, WEXITSTATUS(status));
+		snprintf(text, size, "worker process %d ended by itself: exit status %d", (int)pid,
+			 WEXITSTATUS(status));
 	}
 }
 

@@ -48,7 +48,7 @@ static void end_free(struct end *e)
 {
 	if (e == NULL)
 		return;
-	DUET__LIST_EACH(node, &e->inbox)
+	DUET__LIST_EACH (node, &e->inbox)
 		free(duet__container_of(node, struct message, node));
 	if (e->ready >= 0)
 		close(e->ready);

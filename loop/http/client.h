@@ -20,6 +20,7 @@
 #ifndef DUET_HTTP_CLIENT_H
 #define DUET_HTTP_CLIENT_H
 
+#include "loop/http/up.h"
 #include "loop/core/list.h"
 #include "loop/core/loop.h"
 #include "loop/core/timer.h"
@@ -93,7 +94,7 @@ struct duet_http {
 /* http.c */
 int duet__http_attach(duet_http *h); /* to the run of this thread -> 0, -EINVAL, ECLOSED */
 void duet__http_unref(duet_http *h);
-bool duet__http_is_up(void); /* curl has been started in this process */
+
 
 /* proxy.c: from the option (NULL: the environment) -> 0, -ENOMEM */
 int duet__proxies_init(duet__proxies *p, const char *proxy, const char *no_proxy);

@@ -72,13 +72,13 @@ typedef struct duet_pool_options {
 	duet_fn *on_worker_stop;  /* runs in a worker that is stopped in peace                  */
 	void *worker_context;     /* the argument of both, as it was when the pool was opened   */
 	uint64_t max_jobs_per_worker; /* a worker is replaced after so many jobs.  0 = never    */
-	size_t memory_limit;      /* bytes of memory a worker may allocate; beyond that its
+	size_t memory_limit;          /* bytes of memory a worker may allocate; beyond that its
 	                             allocations fail.  0 = no limit                            */
-	int nice;                 /* added to the workers' nice value                           */
-	bool pin_workers;         /* each worker to one core, in turn                           */
-	bool keep_secrets;        /* leave *_API_KEY, *TOKEN*, *SECRET*, *PASSWORD* and OPENAI_* in
+	int nice;            /* added to the workers' nice value                           */
+	bool pin_workers;    /* each worker to one core, in turn                           */
+	bool keep_secrets;   /* leave *_API_KEY, *TOKEN*, *SECRET*, *PASSWORD* and OPENAI_* in
 	                             the workers' environment; by default they are wiped        */
-	bool capture_output;      /* lines that workers print on stdout and stderr go to the run's
+	bool capture_output; /* lines that workers print on stdout and stderr go to the run's
 	                             report callback (DUET_REPORT_WORKER)                       */
 	duet_transport transport;
 } duet_pool_options;
@@ -94,12 +94,12 @@ typedef struct duet_call_options {
 } duet_call_options;
 
 typedef struct duet_pool_stats_t {
-	size_t workers;  /* alive                                                               */
-	size_t idle;     /* of them without a job                                               */
-	size_t queued;   /* calls that no worker has begun                                      */
-	size_t running;  /* calls that a worker is at                                           */
-	uint64_t done;   /* calls that ended with a result                                      */
-	uint64_t failed; /* calls that ended with an error                                      */
+	size_t workers;    /* alive                                                               */
+	size_t idle;       /* of them without a job                                               */
+	size_t queued;     /* calls that no worker has begun                                      */
+	size_t running;    /* calls that a worker is at                                           */
+	uint64_t done;     /* calls that ended with a result                                      */
+	uint64_t failed;   /* calls that ended with an error                                      */
 	uint64_t retried;  /* jobs run again after a death                                      */
 	uint64_t restarts; /* workers that replaced a dead one                                  */
 	uint64_t timeouts; /* calls that ended with DUET_ETIMEDOUT                              */

@@ -1,0 +1,389 @@
+/* Open, close, stats, and the tie between a pool and the run that uses it. */
+#include "pool/pool_impl.h"
+
+#include "loop/core/fail.h"
+#include "loop/http/up.h"
+#include "pool/directory.h"
+#include "pool/job_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+static const size_t PAYLOAD_MAX = (size_t)2 << 30;
+static const size_t ARENA_SIZE = (size_t)64 << 30;
+static const size_t REPLIES_SIZE = (size_t)16 << 30;
+static const duet_time FAREWELL = DUET_S(1);
+
+/* ---- may we? ---- */
+
+/* ThreadSanitizer runs a thread of its own in every process. */
+static bool has_threads(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	return false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+	return false;
+#endif
+#endif
+	struct stat s;
+	return stat("/proc/self/task", &s) == 0 && s.st_nlink > 3;
+}
+
+static int check_moment(void)
+{
+	if (duet__loop() != NULL)
+		return duet__failf(DUET_EINVAL, "a pool cannot be opened inside a run: open it "
+						"before duet_run");
+	if (duet__http_is_up())
+		return duet__failf(DUET_EINVAL, "a pool cannot be opened after curl was started: "
+						"open it before the first HTTP client");
+	if (has_threads())
+		return duet__failf(DUET_EINVAL, "a pool cannot be opened once the process has "
+						"threads: open it first thing in main");
+	return 0;
+}
+
+static int check_options(const duet_pool_options *o)
+{
+	if (o->workers < 0 || o->workers > DUET_POOL_MAX_WORKERS)
+		return duet__failf(DUET_EINVAL, "a pool can have 1 to %d workers, not %d",
+				   DUET_POOL_MAX_WORKERS, o->workers);
+	if (o->job_timeout < 0 || o->grace < 0 || o->retries < 0)
+		return duet__failf(DUET_EINVAL, "a pool's times and counts cannot be negative");
+	if ((unsigned)o->transport > DUET_TRANSPORT_NNG)
+		return duet__failf(DUET_EINVAL, "there is no transport %d", (int)o->transport);
+	return 0;
+}
+
+/* ---- open ---- */
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The arenas are vast and empty; where address space is limited they have to be small. */
+static void choose_sizes(duet__plan *plan)
+{
+	struct rlimit limit;
+	duet_pool_options *o = &plan->options;
+	plan->arena_size = ARENA_SIZE;
+	plan->replies_size = REPLIES_SIZE;
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+		plan->arena_size = least(ARENA_SIZE, (limit.rlim_cur / 8) & ~(size_t)0xffff);
+		plan->replies_size = least(REPLIES_SIZE, plan->arena_size / 4);
+	}
+	o->max_payload = least(o->max_payload, plan->replies_size / 4);
+}
+
+static void fill_in_options(duet_pool_options *o)
+{
+	if (o->workers == 0)
+		o->workers = (int)least((size_t)duet_usable_cores(), DUET_POOL_MAX_WORKERS);
+	if (o->job_timeout == 0)
+		o->job_timeout = DUET_FOREVER;
+	if (o->max_payload == 0)
+		o->max_payload = PAYLOAD_MAX;
+}
+
+static int make_plan(duet__plan *plan, const duet_pool_options *options)
+{
+	if (options != NULL)
+		plan->options = *options;
+	fill_in_options(&plan->options);
+	choose_sizes(plan);
+	plan->transport = plan->options.transport == DUET_TRANSPORT_NNG ? &duet__transport_nng
+									: &duet__transport_local;
+	if (getrandom(plan->token, sizeof(plan->token), 0) != sizeof(plan->token))
+		return -errno;
+	if (plan->transport->needs_directory) {
+		int r = duet__directory_make(plan->directory, sizeof(plan->directory));
+		if (r < 0)
+			return r;
+	}
+	plan->arena_fd = duet__memory_create("duet-inputs", plan->arena_size);
+	return plan->arena_fd < 0 ? plan->arena_fd : 0;
+}
+
+/* The zygotes come before the mapping, so that none of them can write through it, and before the
+ * transport, which may start threads. */
+static int fork_zygotes(duet_pool *p)
+{
+	int r = duet__zygote_start(&p->zygote, &p->plan);
+	return r < 0 ? r : duet__zygote_start(&p->spare, &p->plan);
+}
+
+static int open_arena(duet_pool *p)
+{
+	p->arena = duet__arena_open(p->plan.arena_fd, 0, p->plan.arena_size);
+	if (p->arena == NULL)
+		return -errno;
+	fcntl(p->plan.arena_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE); /* since Linux 5.1 */
+	return 0;
+}
+
+static bool pids_missing(duet_pool *p)
+{
+	DUET__WORKERS_EACH(w, p)
+	if (w->pid == 0)
+		return true;
+	return false;
+}
+
+/* Workers boot while the program goes on; only their pids are waited for. */
+static int start_workers(duet_pool *p)
+{
+	duet__supervisor_fill(p);
+	while (pids_missing(p)) {
+		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, -1);
+		duet__supervisor_listen(p);
+	}
+	return p->failed || p->boot_deaths >= p->target ? -EAGAIN : 0;
+}
+
+static void close_attached(duet__attachment *a);
+
+static duet_pool *pool_new(void)
+{
+	duet_pool *p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	p->owner = getpid();
+	p->zygote.control = p->spare.control = -1;
+	p->plan.arena_fd = -1;
+	p->attachment.closing = close_attached;
+	p->tick.fire = duet__dispatch_tick;
+	p->respawn.fire = duet__supervisor_respawn;
+	duet__list_init(&p->attachment.node);
+	duet__list_init(&p->workers);
+	duet__list_init(&p->space);
+	duet__list_init(&p->drained);
+	duet__ledger_init(&p->ledger);
+	duet__dispatch_init(p);
+	p->expected = calloc(duet__job_count() + 1, sizeof(*p->expected));
+	p->received = aligned_alloc(64, DUET__MESSAGE_MAX);
+	duet__job_seal(+1);
+	return p;
+}
+
+/* However far it was built.  The mapping lives on while buffers of it do. */
+static void pool_free(duet_pool *p)
+{
+	p->closing = true;
+	duet__zygote_stop(&p->zygote);
+	duet__zygote_stop(&p->spare);
+	DUET__WORKERS_EACH(w, p)
+	duet__supervisor_free(w);
+	duet__arena_close(p->arena);
+	if (p->plan.arena_fd >= 0)
+		close(p->plan.arena_fd);
+	duet__directory_remove(p->plan.directory);
+	free(p->expected);
+	free(p->received);
+	free(p);
+	duet__job_seal(-1);
+}
+
+static int pool_start(duet_pool *p, const duet_pool_options *options)
+{
+	if (p->expected == NULL || p->received == NULL)
+		return DUET_ENOMEM;
+	int r = make_plan(&p->plan, options);
+	p->target = p->plan.options.workers;
+	if (r == 0)
+		r = fork_zygotes(p);
+	if (r == 0)
+		r = open_arena(p);
+	return r < 0 ? r : start_workers(p);
+}
+
+duet_pool *duet_pool_open(const duet_pool_options *options)
+{
+	int r = check_moment();
+	if (r == 0 && options != NULL)
+		r = check_options(options);
+	if (r < 0) {
+		errno = -r;
+		return NULL;
+	}
+	duet_pool *p = pool_new();
+	if (p == NULL)
+		return duet__fail_null(DUET_ENOMEM);
+	if ((r = pool_start(p, options)) < 0) {
+		pool_free(p);
+		return duet__failf_null(r, "the pool's workers cannot be started: %s",
+					duet_strerror(r));
+	}
+	return p;
+}
+
+/* ---- runs ---- */
+
+static void unbind(duet_pool *p)
+{
+	if (p->loop == NULL)
+		return;
+	duet__watch_close(p->news);
+	p->news = NULL;
+	DUET__WORKERS_EACH(w, p)
+	duet__supervisor_unwatch(w);
+	duet__timer_stop(p->loop, &p->tick);
+	duet__timer_stop(p->loop, &p->respawn);
+	duet__hook_disarm(&p->hook);
+	duet__loop_detach(&p->attachment);
+	p->loop = NULL;
+	duet__arena_trim(p->arena, 0);
+}
+
+static void close_attached(duet__attachment *a)
+{
+	unbind(duet__container_of(a, duet_pool, attachment));
+}
+
+static int watch_all(duet_pool *p)
+{
+	int r = 0;
+	if (p->zygote.control >= 0) {
+		p->news =
+			duet__watch_open(p->loop, p->zygote.control, duet__supervisor_readable, p);
+		r = p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
+	}
+	DUET__WORKERS_EACH(w, p)
+	if (r == 0)
+		r = duet__supervisor_watch(w);
+	return r;
+}
+
+int duet__pool_bind(duet_pool *p)
+{
+	duet_loop *loop = duet__loop();
+	if (p->loop == loop)
+		return 0;
+	if (p->loop != NULL)
+		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
+	duet__supervisor_listen(p); /* who died since the last run? */
+	p->loop = loop;
+	p->backoff_end = 0; /* it was on another clock */
+	duet__loop_attach(loop, &p->attachment);
+	int r = watch_all(p);
+	if (r < 0) {
+		unbind(p);
+		return duet__fail(r);
+	}
+	duet__supervisor_fill(p);
+	duet__dispatch_soon(p);
+	return 0;
+}
+
+/* ---- close ---- */
+
+static int wait_until_drained(duet_pool *p)
+{
+	int r = 0;
+	while (p->users > 0 && r == 0) {
+		DUET__WAITER_EXTERNAL(w, "pool to drain");
+		duet__list_append(&p->drained, &w.node);
+		r = duet__park(&w);
+	}
+	return r;
+}
+
+/* Ends every call now, and waits for their tasks to notice. */
+static void turn_out(duet_pool *p)
+{
+	static const char words[] = "the pool was closed before the job had ended";
+	DUET__WORKERS_EACH(w, p)
+	DUET__LIST_EACH (node, &w->hand.order) {
+		duet__ledger_drop(&p->ledger, duet__call_of(node));
+		duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, words);
+	}
+	duet__dispatch_fail_all(p, DUET_ECLOSED, words);
+	while (p->users > 0) {
+		DUET__WAITER(w, "callers of the pool to leave");
+		duet__list_append(&p->drained, &w.node);
+		if (duet__park_shielded(&w) < 0)
+			break;
+	}
+}
+
+/* Workers with a stop hook are asked to leave and get a moment for it. */
+static void stop_in_peace(duet_pool *p)
+{
+	duet_time end = duet_now() + FAREWELL;
+	duet__news news;
+	int waiting = 0;
+	if (p->plan.options.on_worker_stop == NULL)
+		return;
+	DUET__WORKERS_EACH(w, p)
+	waiting += w->state != DUET__WORKER_DOOMED && duet__dispatch_stop(w);
+	while (waiting > 0 && duet_now() < end) {
+		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, 10);
+		int r;
+		while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
+			waiting -= news.kind == DUET__NEWS_EXITED;
+		if (r < 0)
+			return;
+	}
+}
+
+int duet_pool_close(duet_pool *p)
+{
+	int r = 0;
+	if (p == NULL)
+		return 0;
+	if (p->owner != getpid())
+		return duet__failf(DUET_EFORKED, "the pool belongs to the process that opened it");
+	if (p->closing)
+		return duet__failf(DUET_EALREADY, "the pool is being closed");
+	if (p->loop != NULL && p->loop != duet__loop())
+		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
+	p->closing = true;
+	duet__wake_all(&p->space, 0);
+	if (p->users > 0 && (r = wait_until_drained(p)) < 0)
+		turn_out(p);
+	stop_in_peace(p);
+	unbind(p);
+	pool_free(p);
+	return r < 0 ? duet__fail(r) : 0;
+}
+
+/* ---- stats ---- */
+
+static size_t count_running(const duet__worker *w)
+{
+	const duet__call *first = duet__hand_first(&w->hand);
+	return first != NULL && duet__call_is_started(first);
+}
+
+int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out)
+{
+	if (pool == NULL || out == NULL)
+		return duet__fail(DUET_EINVAL);
+	duet_pool *p = (duet_pool *)(uintptr_t)pool;
+	if (p->loop == NULL && p->owner == getpid())
+		duet__supervisor_listen(p);
+	*out = p->stats;
+	DUET__WORKERS_EACH(w, p)
+	{
+		out->running += count_running(w);
+		if (!duet__worker_is_live(w) || w->pid == 0)
+			continue;
+		out->worker_pids[out->workers++] = w->pid;
+		out->idle += w->hand.count == 0;
+	}
+	out->queued = p->ledger.queued + p->ledger.held - out->running;
+	out->shared_bytes = p->arena->in_use;
+	return 0;
+}

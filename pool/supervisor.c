@@ -1,0 +1,429 @@
+/* The life of workers.
+ *
+ * Happy path: the zygote is asked for a worker, says its pid, the worker says HELLO and READY and
+ * is UP.  When it dies, what it had sent or left in its outbox is taken in first; then the call it
+ * was at has lost its worker, the others are queued again, and another worker is asked for.
+ *
+ * Failure modes.  A job that runs too long, or was given up by its caller, dooms its worker: it is
+ * killed by the zygote, and replaced without waiting for its end.  A worker that dies before it is
+ * READY counts against the restart budget: after three per place in a row, each after a longer
+ * pause, and with no other worker left, the pool has failed and every call ends with DUET_EPOOL.
+ * If the zygote dies its workers die with it; the spare, forked beside it, takes over. */
+#include "pool/pool_impl.h"
+
+#include "loop/core/fail.h"
+#include "pool/job_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEATHS_PER_PLACE = 3 };
+static const duet_time GREETING = DUET_S(5);
+static const duet_time BACKOFF = DUET_MS(50);
+
+/* ---- beginnings ---- */
+
+static int free_number(duet_pool *p)
+{
+	for (int number = 0;; number++) {
+		bool taken = false;
+		DUET__WORKERS_EACH(w, p)
+		taken = taken || (w->number == number && duet__worker_is_live(w));
+		if (!taken)
+			return number;
+	}
+}
+
+static void on_overdue(void *timer);
+static void on_farewell(void *timer);
+
+static duet__worker *worker_new(duet_pool *p)
+{
+	duet__worker *w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return NULL;
+	w->pool = p;
+	w->epoch = ++p->epochs;
+	w->number = free_number(p);
+	w->output = -1;
+	duet__hand_init(&w->hand, NULL);
+	w->overdue.fire = on_overdue;
+	w->farewell.fire = on_farewell;
+	duet__list_append(&p->workers, &w->node);
+	return w;
+}
+
+void duet__supervisor_unwatch(duet__worker *w)
+{
+	duet__watch_close(w->watch);
+	w->watch = NULL;
+	duet__watch_close(w->output_watch);
+	w->output_watch = NULL;
+	if (w->pool->loop != NULL) {
+		duet__timer_stop(w->pool->loop, &w->overdue);
+		duet__timer_stop(w->pool->loop, &w->farewell);
+	}
+}
+
+void duet__supervisor_free(duet__worker *w)
+{
+	duet__supervisor_unwatch(w);
+	duet__list_remove(&w->node);
+	duet__output_close(w);
+	duet__channel_close(w->channel);
+	duet__memory_unref(w->memory);
+	free(w->message);
+	free(w);
+}
+
+int duet__supervisor_watch(duet__worker *w)
+{
+	duet_loop *loop = w->pool->loop;
+	int fd = w->channel->transport->fd(w->channel);
+	w->watch = duet__watch_open(loop, fd, duet__dispatch_readable, w);
+	int r = w->watch != NULL ? duet__watch_set(w->watch, DUET__READ) : DUET_ENOMEM;
+	if (r == 0)
+		r = duet__output_watch(w);
+	if (r == 0 && !w->greeted)
+		r = duet__timer_start(loop, &w->overdue, GREETING);
+	return r;
+}
+
+static int order_spawn(duet__worker *w)
+{
+	duet_pool *p = w->pool;
+	char name[32];
+	duet__order o = {.kind = DUET__ORDER_SPAWN,
+			 .epoch = w->epoch,
+			 .number = w->number,
+			 .memory_fd = w->memory->fd,
+			 .output_fd = -1};
+	snprintf(name, sizeof(name), "%d.%u", w->number, w->epoch);
+	int r = p->plan.transport->open(p->plan.directory, name, &w->channel, &o.offer);
+	if (r < 0)
+		return r;
+	r = duet__output_open(w, &o.output_fd);
+	if (r == 0)
+		r = duet__zygote_order(&p->zygote, &o);
+	if (o.offer.fd >= 0)
+		close(o.offer.fd);
+	if (o.output_fd >= 0)
+		close(o.output_fd);
+	return r;
+}
+
+static int spawn(duet_pool *p)
+{
+	duet__worker *w = worker_new(p);
+	if (w == NULL)
+		return DUET_ENOMEM;
+	int r = duet__memory_open(p->plan.replies_size, &w->memory);
+	if (r == 0) {
+		w->hand.claims = w->memory->board->claim;
+		r = order_spawn(w);
+	}
+	if (r == 0 && p->loop != NULL)
+		r = duet__supervisor_watch(w);
+	if (r < 0)
+		duet__supervisor_free(w); /* if it was forked, it leaves when its channel closes */
+	return r;
+}
+
+/* ---- the restart budget ---- */
+
+static int live(duet_pool *p)
+{
+	int n = 0;
+	DUET__WORKERS_EACH(w, p)
+	n += duet__worker_is_live(w);
+	return n;
+}
+
+static void fail(duet_pool *p, const char *why)
+{
+	p->failed = true;
+	snprintf(p->why_failed, sizeof(p->why_failed), "no worker can be started: %s", why);
+	duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
+}
+
+static void count_boot_death(duet_pool *p, const char *why)
+{
+	p->boot_deaths++;
+	int rounds = p->boot_deaths / p->target;
+	p->backoff_end = duet_now() + (BACKOFF << (rounds < 5 ? rounds : 5));
+	if (p->boot_deaths >= DEATHS_PER_PLACE * p->target && live(p) == 0)
+		fail(p, why);
+}
+
+void duet__supervisor_fill(duet_pool *p)
+{
+	while (!p->failed && !p->closing && live(p) < p->target) {
+		duet_time wait = p->backoff_end - duet_now();
+		if (wait > 0) {
+			if (p->loop != NULL)
+				duet__timer_start(p->loop, &p->respawn, wait);
+			return;
+		}
+		int r = spawn(p);
+		if (r < 0)
+			count_boot_death(p, duet_strerror(r));
+	}
+}
+
+void duet__supervisor_respawn(void *timer)
+{
+	duet__supervisor_fill(duet__container_of(timer, duet_pool, respawn));
+}
+
+void duet__supervisor_ready(duet__worker *w)
+{
+	duet_pool *p = w->pool;
+	if (w->state != DUET__WORKER_STARTING)
+		return;
+	w->state = DUET__WORKER_UP;
+	p->boot_deaths = 0;
+	p->backoff_end = 0;
+	if (p->loop != NULL)
+		duet__timer_stop(p->loop, &w->overdue);
+	duet__dispatch_soon(p);
+}
+
+/* ---- too long ---- */
+
+void duet__supervisor_doom(duet__worker *w, const char *why)
+{
+	duet_pool *p = w->pool;
+	if (w->state == DUET__WORKER_DOOMED)
+		return;
+	if (w->state != DUET__WORKER_RETIRING)
+		p->stats.restarts++;
+	w->state = DUET__WORKER_DOOMED;
+	w->doom = why;
+	duet__zygote_order(&p->zygote, &(duet__order){.kind = DUET__ORDER_KILL, .epoch = w->epoch});
+	duet_time now = duet_now();
+	DUET__LIST_EACH (node, &w->hand.order)
+		duet__ledger_take_back(&p->ledger, duet__call_of(node), now);
+	if (p->loop != NULL)
+		duet__timer_stop(p->loop, &w->overdue);
+	duet__supervisor_fill(p);
+	duet__dispatch_soon(p);
+}
+
+static void expire(duet__worker *w, duet__call *call)
+{
+	duet_pool *p = w->pool;
+	char words[192];
+	if (duet__ledger_take_back(&p->ledger, call, duet_now())) {
+		duet__supervisor_doom(w, "it did not begin a job in time");
+		return;
+	}
+	duet__ledger_drop(&p->ledger, call);
+	snprintf(words, sizeof(words),
+		 "job \"%.64s\" ran longer than its %.3f s; its worker was stopped",
+		 duet__job_name(call->job), (double)call->timeout / 1e9);
+	duet__call_finish(p, call, DUET_ETIMEDOUT, words);
+	duet__supervisor_doom(w, "its job ran too long");
+}
+
+static void ask_to_stop(duet__worker *w, unsigned ticket)
+{
+	atomic_fetch_or(&w->memory->board->claim[ticket], DUET__CLAIM_CANCEL);
+}
+
+static void on_overdue(void *timer)
+{
+	duet__worker *w = duet__container_of(timer, duet__worker, overdue);
+	duet_time grace = w->pool->plan.options.grace;
+	duet__call *call = duet__hand_first(&w->hand);
+	if (!w->greeted) {
+		duet__supervisor_doom(w, "it did not report");
+		return;
+	}
+	if (call == NULL || call->timeout == DUET_FOREVER)
+		return;
+	duet_time over = duet_now() - w->first_since - call->timeout;
+	if (call->id != w->first_id || over < 0) {
+		duet__supervisor_mind(w);
+	} else if (grace > over && duet__call_is_started(call)) {
+		ask_to_stop(w, call->ticket);
+		duet__timer_start(w->pool->loop, &w->overdue, grace - over);
+	} else {
+		expire(w, call);
+	}
+}
+
+void duet__supervisor_mind(duet__worker *w)
+{
+	duet_loop *loop = w->pool->loop;
+	duet__call *call = duet__hand_first(&w->hand);
+	if (loop == NULL || w->state == DUET__WORKER_STARTING || w->state == DUET__WORKER_DOOMED)
+		return;
+	if (call == NULL) {
+		w->first_id = 0;
+		duet__timer_stop(loop, &w->overdue);
+		return;
+	}
+	if (call->id != w->first_id) {
+		w->first_id = call->id;
+		w->first_since = duet_now();
+	} else if (duet__timer_is_started(&w->overdue)) {
+		return;
+	}
+	if (call->timeout == DUET_FOREVER)
+		return;
+	duet_time due = w->first_since + call->timeout;
+	if (!duet__timer_is_started(&w->overdue) || w->overdue.deadline > due)
+		duet__timer_start(loop, &w->overdue, due - duet_now());
+}
+
+static void on_farewell(void *timer)
+{
+	duet__supervisor_doom(duet__container_of(timer, duet__worker, farewell),
+			      "its job was cancelled");
+}
+
+void duet__supervisor_give_up(duet__worker *w, unsigned ticket)
+{
+	duet_time grace = w->pool->plan.options.grace;
+	if (w->state == DUET__WORKER_DOOMED)
+		return;
+	ask_to_stop(w, ticket);
+	if (grace <= 0 || w->pool->loop == NULL ||
+	    duet__timer_start(w->pool->loop, &w->farewell, grace) < 0)
+		on_farewell(&w->farewell);
+}
+
+void duet__supervisor_retire(duet__worker *w)
+{
+	if (!duet__dispatch_stop(w))
+		return;
+	w->state = DUET__WORKER_RETIRING;
+	w->pool->stats.recycled++;
+	duet__supervisor_fill(w->pool);
+}
+
+/* ---- ends ---- */
+
+static void lose(duet_pool *p, duet__call *call, const char *how)
+{
+	char words[384];
+	if (++call->deaths <= call->retries && !p->closing) {
+		p->stats.retried++;
+		duet__ledger_submit(&p->ledger, call, duet_now(), true);
+		return;
+	}
+	int n = snprintf(words, sizeof(words), "job \"%.64s\": %s", duet__job_name(call->job), how);
+	if (call->deaths > 1)
+		snprintf(words + n, sizeof(words) - (size_t)n, ", the last of %d deaths under it",
+			 call->deaths);
+	duet__call_finish(p, call, DUET_EWORKER, words);
+}
+
+/* `how` it ended is known; takes in all it left behind. */
+static void bury(duet__worker *w, const char *how)
+{
+	duet_pool *p = w->pool;
+	duet__list lost;
+	duet__list_init(&lost);
+	duet__dispatch_drain(w);
+	duet__dispatch_harvest(w);
+	duet__ledger_lost(&p->ledger, &w->hand, duet_now(), &lost);
+	if (duet__worker_is_live(w))
+		p->stats.restarts++;
+	if (w->state != DUET__WORKER_RETIRING)
+		duet__report(&(duet_report){.kind = DUET_REPORT_WORKER, .text = how});
+	DUET__LIST_EACH (node, &lost) {
+		duet__list_remove(node);
+		lose(p, duet__call_of(node), how);
+	}
+	duet__supervisor_free(w);
+}
+
+static duet__worker *find(duet_pool *p, uint32_t epoch)
+{
+	DUET__WORKERS_EACH(w, p)
+	if (w->epoch == epoch)
+		return w;
+	return NULL;
+}
+
+static void on_exit_of(duet__worker *w, pid_t pid, int status)
+{
+	duet_pool *p = w->pool;
+	char how[256];
+	duet__describe_end(how, sizeof(how), pid, status);
+	size_t n = strlen(how);
+	if (w->doom != NULL)
+		snprintf(how + n, sizeof(how) - n, ", by us: %s", w->doom);
+	duet__dispatch_drain(w); /* its last words may be READY */
+	bool booted = w->state != DUET__WORKER_STARTING;
+	bury(w, how);
+	if (!booted)
+		count_boot_death(p, how);
+}
+
+static void on_fork_failure(duet__worker *w, int error)
+{
+	duet_pool *p = w->pool;
+	duet__supervisor_free(w);
+	count_boot_death(p, duet_strerror(error));
+}
+
+static void on_news(duet_pool *p, const duet__news *news)
+{
+	duet__worker *w = find(p, news->epoch);
+	if (w == NULL)
+		return;
+	if (news->kind == DUET__NEWS_SPAWNED)
+		w->pid = news->pid;
+	else if (news->kind == DUET__NEWS_EXITED)
+		on_exit_of(w, news->pid, news->status);
+	else
+		on_fork_failure(w, news->status);
+}
+
+static int watch_news(duet_pool *p)
+{
+	if (p->loop == NULL)
+		return 0;
+	p->news = duet__watch_open(p->loop, p->zygote.control, duet__supervisor_readable, p);
+	return p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
+}
+
+/* Its workers die with it: the kernel sees to that, and claims keep one that is still running from
+ * beginning a job that moves on. */
+static void on_zygote_death(duet_pool *p)
+{
+	duet__watch_close(p->news);
+	p->news = NULL;
+	duet__zygote_stop(&p->zygote);
+	p->zygote = p->spare;
+	p->spare = (duet__zygote){0, -1};
+	DUET__WORKERS_EACH(w, p)
+	bury(w, "the worker's process ended with the zygote that had forked it");
+	if (p->zygote.pid == 0 || watch_news(p) < 0)
+		fail(p, "the processes that fork the workers are gone");
+}
+
+void duet__supervisor_listen(duet_pool *p)
+{
+	duet__news news;
+	int r;
+	while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
+		on_news(p, &news);
+	if (r < 0 && !p->failed && !p->closing)
+		on_zygote_death(p);
+	duet__supervisor_fill(p);
+	if (p->failed)
+		duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
+	duet__dispatch_soon(p);
+}
+
+void duet__supervisor_readable(void *pool, int events)
+{
+	(void)events;
+	duet__supervisor_listen(pool);
+}
