@@ -12,7 +12,7 @@ enum { MAX_CUTS = 512 };
 /* A copy of exactly this size, so that a sanitizer sees the first byte read beyond it. */
 static void give(const uint8_t *data, size_t size)
 {
-	uint8_t *copy = malloc(size > 0 ? size : 1);
+	uint8_t *copy = calloc(1, size > 0 ? size : 1);
 
 	if (copy == NULL)
 		abort();
