@@ -18,14 +18,29 @@ static inline duet_clock lesson_clock(void)
 							      : DUET_CLOCK_REAL;
 }
 
-/* Runs fn(NULL).  -> what main should return */
-static inline int lesson_run(duet_fn *fn)
+/* What main should return for the result of a run. */
+static inline int lesson_status(int r)
 {
-	int r = duet_run_with(&(duet_run_options){.clock = lesson_clock()}, fn, NULL);
-
 	if (r < 0)
 		fprintf(stderr, "%s: %s\n", duet_err_name(r), duet_errmsg());
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Runs fn(NULL). */
+static inline int lesson_run(duet_fn *fn)
+{
+	return lesson_status(duet_run_with(&(duet_run_options){.clock = lesson_clock()}, fn, NULL));
+}
+
+/* Runs fn(pool), with a pool of so many workers, on the real clock: workers have no other. */
+static inline int lesson_run_pool(duet_fn *fn, int workers)
+{
+	duet_pool *pool = duet_pool_open(&(duet_pool_options){.workers = workers});
+	int r = pool != NULL ? duet_run(fn, pool) : -errno;
+	int status = lesson_status(r);
+
+	duet_pool_close(pool);
+	return status;
 }
 
 static inline double seconds_since(duet_time start)
