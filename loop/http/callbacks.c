@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { HEADERS_MAX = 256 * 1024, FIRST_ROOM = 4096, TRUSTED_LENGTH = 1024 * 1024 };
 
@@ -51,6 +52,30 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+static bool has_body(const duet__transfer *x)
+{
+	const char *method = x->request->method;
+
+	return x->status != 304 && (method == NULL || strcmp(method, "HEAD") != 0);
+}
+
+/* A length beyond the cap, or beyond all numbers, is refused before the first byte. */
+static bool is_too_long(const duet__transfer *x, const char *value, size_t n)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < n && value[i] >= '0' && value[i] <= '9'; i++)
+		if (__builtin_mul_overflow(length, 10, &length) ||
+		    __builtin_add_overflow(length, (size_t)(value[i] - '0'), &length))
+			return has_body(x);
+	return length > x->max_body && has_body(x);
+}
+
+static void blame_size(duet__transfer *x)
+{
+	duet__transfer_blame(x, DUET_E2BIG, "the body is larger than %zu bytes", x->max_body);
+}
+
 /* "Name: value\r\n" to "Name\0value\0".  Lines without a colon, or with a NUL, are no headers. */
 static bool keep_header(duet__transfer *x, const char *line, size_t n)
 {
@@ -64,6 +89,11 @@ static bool keep_header(duet__transfer *x, const char *line, size_t n)
 		;
 	while (end > value && is_space(end[-1]))
 		end--;
+	if (colon - line == 14 && strncasecmp(line, "Content-Length", 14) == 0 &&
+	    is_too_long(x, value, (size_t)(end - value))) {
+		blame_size(x);
+		return false;
+	}
 	if (!keep_headers(x, (size_t)(colon - line) + (size_t)(end - value) + 2))
 		return false;
 	keep(x, line, (size_t)(colon - line));
@@ -152,8 +182,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 	(void)size;
 	x->moved_at = duet_now();
 	if (n > x->max_body - x->body_len) {
-		duet__transfer_blame(x, DUET_E2BIG, "the body is larger than %zu bytes",
-				     x->max_body);
+		blame_size(x);
 		return CURL_WRITEFUNC_ERROR;
 	}
 	if (x->stream != NULL)

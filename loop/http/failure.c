@@ -2,7 +2,10 @@
 #include "loop/http/handle.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { LINE_PROBE = 256 * 1024 };
 
 /* What each of curl's results means here.  Those not listed are DUET_EHTTP. */
 static const struct meaning {
@@ -59,13 +62,18 @@ static const char *peer_of(const duet__transfer *x, char *out, size_t size)
 	return out;
 }
 
+static long os_errno_of(const duet__transfer *x)
+{
+	long number = 0;
+
+	curl_easy_getinfo(x->handle->easy, CURLINFO_OS_ERRNO, &number);
+	return number;
+}
+
 static void blame_connect(duet__transfer *x, const char *peer)
 {
-	long os_errno = 0;
-	int code;
-
-	curl_easy_getinfo(x->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
-	code = x->out_of_fds ? -EMFILE : os_errno > 0 ? -(int)os_errno : -ECONNREFUSED;
+	long os_errno = os_errno_of(x);
+	int code = x->out_of_fds ? -EMFILE : os_errno > 0 ? -(int)os_errno : -ECONNREFUSED;
 	duet__transfer_blame(x, code, "could not connect to %s: %s", peer, strerror(-code));
 }
 
@@ -87,6 +95,18 @@ static bool blame_proxy(duet__transfer *x, CURLcode result, const char *peer)
 	return true;
 }
 
+/* curl calls it out of memory, too, when a line of the answer's head is over 100 KiB. */
+static bool is_long_line(const duet__transfer *x, CURLcode result)
+{
+	void *probe;
+
+	if (result != CURLE_OUT_OF_MEMORY || x->sends == 0 || x->headers_done)
+		return false;
+	probe = malloc(LINE_PROBE);
+	free(probe);
+	return probe != NULL;
+}
+
 void duet__failure_set(duet__transfer *x, CURLcode result)
 {
 	char peer[200];
@@ -99,7 +119,11 @@ void duet__failure_set(duet__transfer *x, CURLcode result)
 		words = curl_easy_strerror(result);
 	if (blame_proxy(x, result, peer))
 		return;
-	if (result == CURLE_COULDNT_CONNECT)
+	if (result == CURLE_RECV_ERROR && os_errno_of(x) == 0)
+		duet__transfer_blame(x, DUET_EPROTO, "%s: %s", peer, words); /* a bad chunk */
+	else if (is_long_line(x, result))
+		duet__transfer_blame(x, DUET_EPROTO, "%s: a header is over 100 KiB", peer);
+	else if (result == CURLE_COULDNT_CONNECT)
 		blame_connect(x, peer);
 	else
 		duet__transfer_blame(x, meaning_of(result), "%s: %s", peer, words);

@@ -172,7 +172,11 @@ static void unplug(duet__transfer *x)
 	duet__list_remove(&x->node);
 	duet__list_remove(&x->resume);
 	x->shard->active--;
-	duet__handle_give(x->handle);
+	/* curl counts resends over a handle's whole life, and gives up after five. */
+	if (x->sends > 1)
+		duet__handle_free(x->handle);
+	else
+		duet__handle_give(x->handle);
 	x->handle = NULL;
 	x->shard = NULL;
 }
@@ -248,6 +252,10 @@ static bool wait_for_descriptor(duet__transfer *x)
 
 void duet__transfer_finished(duet__transfer *x, CURLcode result)
 {
+	if (result == CURLE_OK && !x->headers_done) /* curl lets that pass */
+		duet__transfer_blame(x, DUET_EPROTO,
+				     "%.*s:%u closed the connection within the headers",
+				     (int)x->url.host_len, x->url.host, x->url.port);
 	if (result == CURLE_OK && x->code == 0) {
 		duet__transfer_end(x, 0);
 		return;
