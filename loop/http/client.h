@@ -95,7 +95,6 @@ struct duet_http {
 int duet__http_attach(duet_http *h); /* to the run of this thread -> 0, -EINVAL, ECLOSED */
 void duet__http_unref(duet_http *h);
 
-
 /* proxy.c: from the option (NULL: the environment) -> 0, -ENOMEM */
 int duet__proxies_init(duet__proxies *p, const char *proxy, const char *no_proxy);
 void duet__proxies_fini(duet__proxies *p);

@@ -34,7 +34,7 @@ static bool is_plumbing(const char *target)
 	       strcmp(target, "anon_inode:[eventpoll]") == 0;
 }
 
-int leaks_fds_count(const struct leaks_fds *before, int allowed)
+static int count_fds(const struct leaks_fds *before, int allowed, bool say)
 {
 	struct leaks_fds after;
 	int left = 0;
@@ -51,10 +51,20 @@ int leaks_fds_count(const struct leaks_fds *before, int allowed)
 		target[len < 0 ? 0 : len] = '\0';
 		if (is_plumbing(target) && allowed-- > 0)
 			continue;
-		fprintf(stderr, "# left open: fd %d, %s\n", fd, target);
+		if (say)
+			fprintf(stderr, "# left open: fd %d, %s\n", fd, target);
 		left++;
 	}
 	return left;
+}
+
+int leaks_fds_count(const struct leaks_fds *before, int allowed)
+{
+	struct timespec tick = {0, 5 * 1000 * 1000};
+
+	for (int ticks = 200; ticks > 0 && count_fds(before, allowed, false) > 0; ticks--)
+		nanosleep(&tick, NULL);
+	return count_fds(before, allowed, true);
 }
 
 bool leaks_children_any(void)

@@ -20,7 +20,8 @@ struct leaks_dirs {
 void leaks_fds_list(struct leaks_fds *fds);
 
 /* Names each descriptor that is open now and was not before; up to `allowed` pipes, eventfds and
- * epolls are let pass. -> how many are too many */
+ * epolls are let pass.  Waits up to a second for threads of libraries that close theirs later, as
+ * nng's do. -> how many are too many */
 int leaks_fds_count(const struct leaks_fds *before, int allowed);
 
 /* Whether this process has a child, alive or a zombie. */
