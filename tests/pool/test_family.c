@@ -1,0 +1,320 @@
+/* The family of processes: who outlives whom, and what each inherits. */
+#include "tests/lib/test.h"
+#include "tests/pool/jobs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static duet_pool *pool;
+
+/* ---- the parent is killed ---- */
+
+enum { PIDS = 16 };
+
+static int spin(void *ctx, size_t i)
+{
+	(void)ctx;
+	return duet_pool_call(pool, i % 2 ? "spin" : "sleep", DUET_STR("1"), NULL);
+}
+
+static int be_busy(void *arg)
+{
+	(void)arg;
+	return duet_map(100, 0, spin, NULL, NULL);
+}
+
+/* All children of pid, and theirs. */
+static int descendants(pid_t pid, pid_t out[PIDS], int n)
+{
+	char path[64];
+	int child;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f != NULL && n < PIDS && fscanf(f, "%d", &child) == 1) {
+		out[n++] = child;
+		n = descendants(child, out, n);
+	}
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static bool any_alive(const pid_t pids[], int n)
+{
+	for (int i = 0; i < n; i++)
+		if (jobs_is_alive(pids[i]))
+			return true;
+	return false;
+}
+
+static void wait_for_all_gone(const pid_t pids[], int n)
+{
+	for (int ms = 0; any_alive(pids, n); ms++) {
+		CHECK_LE(ms, 1000);
+		poll(NULL, 0, 1);
+	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static int entries_of(const char *path)
+{
+	int n = 0;
+	DIR *d = opendir(path);
+	CHECK(d != NULL);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void wait_for_empty(const char *path)
+{
+	for (int ms = 0; entries_of(path) > 0; ms++) {
+		CHECK_LE(ms, 1000);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void kill_parent_after(duet_transport transport, int ms)
+{
+	pid_t pids[PIDS];
+	pid_t parent = fork();
+	if (parent == 0) {
+		pool = jobs_pool(&(duet_pool_options){.workers = 3, .transport = transport});
+		duet_run(be_busy, NULL);
+		_exit(0);
+	}
+	int n = 0;
+	for (int i = 0; n < 5 && i < 2000; i++, poll(NULL, 0, 1)) /* 2 zygotes, 3 workers */
+		n = descendants(parent, pids, 0);
+	CHECK_GE(n, 5);
+	poll(NULL, 0, ms);
+	n = descendants(parent, pids, 0);
+	kill(parent, SIGKILL);
+	waitpid(parent, NULL, 0);
+	wait_for_all_gone(pids, n);
+}
+
+/* Whenever the parent is killed, its workers and zygotes are gone within a second. */
+TEST_WITHIN(family_ends_with_the_parent, 60)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (int i = 0; i < 20; i++)
+		kill_parent_after(DUET_TRANSPORT_LOCAL, i % 10);
+}
+
+/* Over nng, so are the sockets and their directory. */
+TEST_WITHIN(family_ends_with_the_parent_and_its_directory, 60)
+{
+	char path[200];
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	snprintf(path, sizeof(path), "%s/t", test_scratch());
+	mkdir(path, 0700);
+	setenv("TMPDIR", path, 1);
+	unsetenv("XDG_RUNTIME_DIR");
+	for (int i = 0; i < 5; i++) {
+		kill_parent_after(DUET_TRANSPORT_NNG, 3 * i);
+		wait_for_empty(path);
+	}
+}
+
+/* ---- the zygote is killed ---- */
+
+static pid_t zygote_of(pid_t worker)
+{
+	char path[64];
+	int parent = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker);
+	FILE *f = fopen(path, "re");
+	CHECK(f != NULL);
+	CHECK_EQ(fscanf(f, "%*d (%*[^)]) %*c %d", &parent), 1);
+	fclose(f);
+	return parent;
+}
+
+static int spin_task(void *arg)
+{
+	(void)arg;
+	return duet_pool_call(pool, "spin", DUET_STR(""), NULL);
+}
+
+static int echo_task(void *arg)
+{
+	(void)arg;
+	return duet_pool_call(pool, "echo", DUET_STR("x"), NULL);
+}
+
+static void kill_zygote(void)
+{
+	pid_t worker = jobs_pid(pool), zygote = zygote_of(worker);
+	CHECK_NE(zygote, getpid());
+	CHECK_EQ(kill(zygote, SIGKILL), 0);
+}
+
+static int lose_zygotes(void *arg)
+{
+	(void)arg;
+	kill_zygote();
+	CHECK_OK(duet_pool_call_with(pool, &(duet_call_options){.retries = 3}, "echo",
+				     DUET_STR("x"), NULL));
+	CHECK_GE(jobs_pid(pool), 1);
+	kill_zygote();
+	duet_task *t[3] = {duet_spawn(spin_task, NULL), duet_spawn(spin_task, NULL),
+			   duet_spawn(echo_task, NULL)};
+	int results[3];
+	CHECK_EQ(duet_settle(t, 3, results), 3);
+	for (int i = 0; i < 3; i++)
+		CHECK(results[i] == DUET_EWORKER || results[i] == DUET_EPOOL);
+	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
+	CHECK_HAS(duet_errmsg(), "gone");
+	return 0;
+}
+
+/* The first loss of a zygote is survived with the spare; the second ends every call, typed. */
+TEST(family_survives_one_zygote)
+{
+	pool = jobs_pool(&(duet_pool_options){.workers = 2});
+	CHECK_OK(duet_run(lose_zygotes, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
+/* ---- what is inherited ---- */
+
+static int job_fds(duet_job *job)
+{
+	char text[64];
+	int n = 0;
+	DIR *d = opendir("/proc/self/fd");
+	if (d == NULL)
+		return -errno;
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.' && atoi(e->d_name) != dirfd(d);
+	closedir(d);
+	snprintf(text, sizeof(text), "%d", n);
+	return duet_job_reply(job, text, strlen(text));
+}
+
+static int job_environ(duet_job *job)
+{
+	char text[65536];
+	int fd = open("/proc/self/environ", O_RDONLY);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	if (n < 0)
+		return -errno;
+	close(fd);
+	return duet_job_reply(job, text, (size_t)n);
+}
+
+static int job_grandchild(duet_job *job)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	duet_job_reply(job, &pid, sizeof(pid));
+	return 0;
+}
+
+static int look_around(void *arg)
+{
+	duet_buf out = {0};
+	(void)arg;
+	CHECK_OK(duet_pool_call(pool, "fds", DUET_STR(""), &out));
+	CHECK_STR(out.data, "6"); /* 0, 1, 2, the channel, the inputs, its own memory */
+	duet_buf_free(&out);
+	CHECK_ERR(duet_pool_call(pool, "env", DUET_STR("CANARY_API_KEY"), NULL), -ENOENT);
+	CHECK_OK(duet_pool_call(pool, "env", DUET_STR("HARMLESS"), &out));
+	CHECK_STR(out.data, "yes");
+	duet_buf_free(&out);
+	CHECK_OK(duet_pool_call(pool, "environ", DUET_STR(""), &out));
+	CHECK(memmem(out.data, out.len, "sk-canary", 9) == NULL);
+	duet_buf_free(&out);
+	return 0;
+}
+
+/* The kernel shows the environment a program was started with: so start one. */
+static void reexec_with_secret(void)
+{
+	char self[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	CHECK_GE(n, 1);
+	self[n] = 0;
+	setenv("CANARY_API_KEY", "sk-canary", 1);
+	setenv("HARMLESS", "yes", 1);
+	execl(self, self, "--here", "family_inherits_only", (char *)NULL);
+	CHECK(!"exec");
+}
+
+/* Workers have the descriptors they need, and no secrets: not even where the kernel shows them. */
+TEST(family_inherits_only_what_it_needs)
+{
+	if (getenv("CANARY_API_KEY") == NULL)
+		reexec_with_secret();
+	CHECK_OK(duet_job_register("fds", job_fds));
+	CHECK_OK(duet_job_register("environ", job_environ));
+	pool = jobs_pool(&(duet_pool_options){.workers = 1});
+	CHECK_OK(duet_run(look_around, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
+static int have_a_grandchild(void *arg)
+{
+	(void)arg;
+	duet_buf out = {0};
+	pid_t pid;
+	CHECK_OK(duet_pool_call(pool, "grandchild", DUET_STR(""), &out));
+	memcpy(&pid, out.data, sizeof(pid));
+	duet_buf_free(&out);
+	CHECK(jobs_is_alive(pid));
+	CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);
+	for (int i = 0; jobs_is_alive(pid); i++) {
+		CHECK_LE(i, 1000);
+		duet_sleep(DUET_MS(1));
+	}
+	return 0;
+}
+
+/* What a job forked goes with its worker. */
+TEST(family_takes_grandchildren_along)
+{
+	CHECK_OK(duet_job_register("grandchild", job_grandchild));
+	pool = jobs_pool(&(duet_pool_options){.workers = 1});
+	CHECK_OK(duet_run(have_a_grandchild, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
+static int open_fds(void)
+{
+	return entries_of("/proc/self/fd");
+}
+
+static int die_often(void *arg)
+{
+	(void)arg;
+	CHECK_GE(jobs_pid(pool), 1);
+	int before = open_fds();
+	for (int i = 0; i < 100; i++)
+		CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);
+	CHECK_GE(jobs_pid(pool), 1);
+	CHECK_EQ(open_fds(), before);
+	return 0;
+}
+
+/* A hundred deaths leave as many descriptors as there were. */
+TEST(family_deaths_leave_no_descriptors)
+{
+	pool = jobs_pool(&(duet_pool_options){.workers = 1});
+	CHECK_OK(duet_run(die_often, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
