@@ -163,7 +163,7 @@ static void idle_rss(void)
 		if (sscanf(line, "Rss: %lu", &kib) == 1)
 			rss = kib;
 		if (sscanf(line, "Private_%*[^:]: %lu", &kib) == 1)
-			private += kib;
+		private += kib;
 	}
 	if (f != NULL)
 		fclose(f);

@@ -18,8 +18,8 @@
 #include <stdbool.h>
 
 enum {
-	DUET__TICKETS = 128, /* jobs a worker may hold                                          */
-	DUET__LEASES = 512,  /* reply regions in the parent's hands                             */
+	DUET__TICKETS = 512, /* jobs a worker may hold                                          */
+	DUET__LEASES = 1024, /* reply regions in the parent's hands                             */
 };
 
 enum {

@@ -98,7 +98,9 @@ int duet__call_prepare(const duet_pool *p, duet__call *call, const duet_call_opt
 
 void duet__call_submit(duet_pool *p, duet__call *call)
 {
-	duet__ledger_submit(&p->ledger, call, duet_now(), false);
+	if (p->ledger.queued == 0)
+		p->turn = duet_now(); /* one look at the clock for all calls of a turn */
+	duet__ledger_submit(&p->ledger, call, p->turn, false);
 	duet__dispatch_soon(p);
 }
 

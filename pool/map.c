@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { WINDOW_PER_WORKER = 4 * DUET__TICKETS };
+enum { WINDOW_PER_WORKER = 2 * DUET__TICKETS };
 
 struct map;
 

@@ -76,6 +76,7 @@ struct duet_pool {
 
 	duet_loop *loop; /* the run it is bound to, or NULL                                     */
 	duet__attachment attachment;
+	duet_time turn;      /* when the calls of this turn were queued                       */
 	duet__hook hook;     /* dispatch at the end of the turn                               */
 	duet__timer tick;    /* looks for results and jobs stuck behind a long one            */
 	duet__timer respawn; /* the backoff is over                                           */

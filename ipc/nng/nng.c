@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW = 128 }; /* messages that may wait in each direction */
+enum { WINDOW = 512 }; /* messages that may wait in each direction */
 
 struct pair {
 	duet__channel base;

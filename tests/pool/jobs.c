@@ -4,10 +4,12 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static long number(duet_job *job)
@@ -164,6 +166,22 @@ duet_pool *jobs_pool(const duet_pool_options *o)
 	if (p == NULL)
 		test_fail(__FILE__, __LINE__, "duet_pool_open: %s", duet_errmsg());
 	return p;
+}
+
+static bool has_sockets(void)
+{
+	struct stat s;
+	for (int fd = 3; fd < 256; fd++)
+		if (fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode))
+			return true;
+	return false;
+}
+
+void jobs_close(duet_pool *p)
+{
+	CHECK_OK(duet_pool_close(p));
+	for (int ms = 0; has_sockets() && ms < 1000; ms++)
+		poll(NULL, 0, 1);
 }
 
 pid_t jobs_pid(duet_pool *p)

@@ -25,6 +25,9 @@ void jobs_register(void);
 /* duet_pool_open that must work, on a process that has the jobs registered. */
 duet_pool *jobs_pool(const duet_pool_options *o);
 
+/* Closes it, and waits for what nng takes down in the background. */
+void jobs_close(duet_pool *p);
+
 /* In a run: the pid from the job "pid". */
 pid_t jobs_pid(duet_pool *p);
 

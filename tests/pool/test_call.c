@@ -11,7 +11,7 @@ static void in_a_run(const duet_pool_options *o, duet_fn *body)
 {
 	pool = jobs_pool(o);
 	CHECK_OK(duet_run(body, NULL));
-	CHECK_OK(duet_pool_close(pool));
+	jobs_close(pool);
 }
 
 /* nng keeps pipes and epolls of its own until the process ends. */

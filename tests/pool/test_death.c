@@ -15,7 +15,7 @@ static void in_a_run(const duet_pool_options *o, duet_fn *body)
 {
 	pool = jobs_pool(o);
 	CHECK_OK(duet_run(body, NULL));
-	CHECK_OK(duet_pool_close(pool));
+	jobs_close(pool);
 }
 
 static duet_pool_stats_t stats(void)
@@ -164,7 +164,7 @@ TEST_WITHIN(death_storm_loses_nothing_over_nng, 60)
 	test_allow_fds(64);
 	pool = jobs_pool(&(duet_pool_options){.workers = 4, .transport = DUET_TRANSPORT_NNG});
 	CHECK_OK(duet_run(storm, &(struct storm){.jobs = 300}));
-	CHECK_OK(duet_pool_close(pool));
+	jobs_close(pool);
 }
 
 static int deadly(void *ctx, size_t i)
