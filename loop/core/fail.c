@@ -132,11 +132,16 @@ static int errno_of(int code)
 	}
 }
 
+void *duet__null(int code)
+{
+	errno = errno_of(code);
+	return NULL;
+}
+
 void *duet__fail_null(int code)
 {
 	duet__fail(code);
-	errno = errno_of(code);
-	return NULL;
+	return duet__null(code);
 }
 
 void *duet__failf_null(int code, const char *format, ...)
@@ -146,14 +151,18 @@ void *duet__failf_null(int code, const char *format, ...)
 	va_start(arguments, format);
 	set_words(code, format, arguments);
 	va_end(arguments);
-	errno = errno_of(code);
-	return NULL;
+	return duet__null(code);
+}
+
+int duet__last_error(void)
+{
+	return duet__current != NULL ? duet__current->last_error : thread_error;
 }
 
 const char *duet_errmsg(void)
 {
 	duet_task *self = duet__current;
-	int code = self != NULL ? self->last_error : thread_error;
+	int code = duet__last_error();
 	const struct duet__words *words = self != NULL ? self->words : &thread_words;
 
 	if (code == 0)

@@ -14,4 +14,10 @@ int duet__failf(int code, const char *format, ...) DUET_PRINTF(2, 3);
 void *duet__fail_null(int code);
 void *duet__failf_null(int code, const char *format, ...) DUET_PRINTF(2, 3);
 
+/* The code that duet_errmsg() speaks of; 0: none. */
+int duet__last_error(void);
+
+/* The words are there already. */
+void *duet__null(int code);
+
 #endif

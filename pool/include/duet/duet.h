@@ -10,6 +10,8 @@
 #include <duet/cond.h>
 #include <duet/error.h>
 #include <duet/event.h>
+#include <duet/fd.h>
+#include <duet/file.h>
 #include <duet/group.h>
 #include <duet/http.h>
 #include <duet/job.h>
@@ -18,14 +20,18 @@
 #include <duet/local.h>
 #include <duet/mutex.h>
 #include <duet/pool.h>
+#include <duet/process.h>
 #include <duet/promise.h>
 #include <duet/queue.h>
 #include <duet/ratelimit.h>
 #include <duet/run.h>
 #include <duet/scope.h>
 #include <duet/sem.h>
+#include <duet/signal.h>
 #include <duet/sse.h>
+#include <duet/stream.h>
 #include <duet/task.h>
+#include <duet/thread.h>
 #include <duet/time.h>
 #include <duet/version.h>
 

@@ -1,0 +1,116 @@
+#include "tests/lib/test.h"
+#include <duet/duet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int wait_fd(void *arg)
+{
+	return duet_wait_fd((int)(intptr_t)arg, DUET_READ);
+}
+
+static int two_waiters(void *arg)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	duet_task *t[2] = {duet_spawn(wait_fd, (void *)(intptr_t)fd),
+			   duet_spawn(wait_fd, (void *)(intptr_t)fd)};
+	int results[2];
+
+	(void)arg;
+	CHECK_EQ(duet_wait_fd(fd, DUET_READ | DUET_WRITE), DUET_WRITE);
+	CHECK_EQ(eventfd_write(fd, 1), 0);
+	CHECK_OK(duet_gather(t, 2, results));
+	CHECK_EQ(results[0], DUET_READ);
+	CHECK_EQ(results[1], DUET_READ);
+	close(fd);
+	return 0;
+}
+
+/* Any number of tasks may wait for one descriptor. */
+TEST(fd_wakes_all_its_waiters)
+{
+	CHECK_OK(duet_run(two_waiters, NULL));
+}
+
+static int odd_ones(void *arg)
+{
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	(void)arg;
+	CHECK_EQ(duet_wait_fd(fd, DUET_READ), DUET_READ);
+	close(fd);
+	CHECK_ERR(duet_wait_fd(fd, DUET_READ), -EBADF);
+	CHECK_ERR(duet_wait_fd(0, 0), DUET_EINVAL);
+	CHECK_ERR(duet_wait_fd(0, 8), DUET_EINVAL);
+	return 0;
+}
+
+/* Regular files are always ready; closed descriptors are an error. */
+TEST(fd_regular_and_bad)
+{
+	CHECK_OK(duet_run(odd_ones, NULL));
+}
+
+static int cancel_wait(void *arg)
+{
+	int fds[2];
+	duet_scope s;
+
+	(void)arg;
+	CHECK_EQ(pipe2(fds, O_CLOEXEC), 0);
+	CHECK_OK(duet_scope_enter(&s, DUET_MS(5)));
+	CHECK_ERR(duet_wait_fd(fds[0], DUET_READ), DUET_ECANCELED);
+	CHECK_ERR(duet_scope_exit(&s), DUET_ETIMEDOUT);
+	close(fds[1]);
+	CHECK_EQ(duet_wait_fd(fds[0], DUET_READ), DUET_READ);
+	close(fds[0]);
+	return 0;
+}
+
+/* A wait can be cancelled; a hang-up wakes it. */
+TEST(fd_wait_can_be_cancelled)
+{
+	CHECK_OK(duet_run(cancel_wait, NULL));
+}
+
+static int wait_signal(void *arg)
+{
+	static const int both[] = {SIGUSR1, SIGTERM};
+
+	(void)arg;
+	return duet_signal_wait(both, 2);
+}
+
+static int signals(void *arg)
+{
+	duet_task *t[2] = {duet_spawn(wait_signal, NULL), duet_spawn(wait_signal, NULL)};
+	int results[2];
+
+	(void)arg;
+	CHECK_OK(duet_yield());
+	CHECK_EQ(kill(getpid(), SIGTERM), 0);
+	CHECK_OK(duet_gather(t, 2, results));
+	CHECK_EQ(results[0], SIGTERM);
+	CHECK_EQ(results[1], SIGTERM);
+	CHECK_ERR(duet_signal_wait((int[]){SIGKILL}, 1), DUET_EINVAL);
+	CHECK_ERR(duet_signal_wait(NULL, 0), DUET_EINVAL);
+	return 0;
+}
+
+static void own_handler(int signal)
+{
+	(void)signal;
+}
+
+/* Everybody who waits hears of a signal; the program's own handler is back afterwards. */
+TEST(signal_wakes_all_and_restores)
+{
+	struct sigaction now;
+
+	signal(SIGTERM, own_handler);
+	CHECK_OK(duet_run(signals, NULL));
+	CHECK_EQ(sigaction(SIGTERM, NULL, &now), 0);
+	CHECK(now.sa_handler == own_handler);
+}
