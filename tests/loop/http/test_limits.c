@@ -160,6 +160,8 @@ static void none_left(duet_http *http)
 
 	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
 	get_fails(http, server_url(server, "/"), -EMFILE, "connect");
+	none.rlim_cur = none.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
 }
 
 /* With none at all, the error says what is the matter. */
