@@ -19,6 +19,7 @@
 #ifndef DUET_CORE_CONTEXT_H
 #define DUET_CORE_CONTEXT_H
 
+#include "loop/core/list.h"
 #include "loop/core/sanitizer.h"
 #include <stddef.h>
 
@@ -42,6 +43,17 @@ typedef struct duet__context {
 	void *fiber;
 #endif
 } duet__context;
+
+/* A hint that c will be switched to. */
+static inline DUET__HINT void duet__context_prefetch(const duet__context *c)
+{
+#if defined(DUET__CONTEXT_UCONTEXT)
+	__builtin_prefetch(c->machine);
+#else
+	__builtin_prefetch(c->sp);
+	__builtin_prefetch((const char *)c->sp + 64);
+#endif
+}
 
 /* Of the flow that is running now. */
 void duet__context_init_running(duet__context *c);

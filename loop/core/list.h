@@ -15,6 +15,9 @@ typedef struct duet__list {
 		&(name), &(name)                                                                   \
 	}
 
+/* For functions that do nothing but prefetch: gcc 12 takes them for empty and drops their calls. */
+#define DUET__HINT __attribute__((always_inline))
+
 #define duet__container_of(pointer, type, member)                                                  \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

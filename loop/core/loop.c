@@ -82,9 +82,10 @@ static void fire_timers(duet_loop *loop)
 	duet__timer *late = NULL, **last = &late;
 
 	while (duet__timer_heap_next(&loop->timers) <= loop->now) {
-		duet__timer *t = loop->timers.entries[0].timer;
+		duet__timer *t = duet__timer_heap_first(&loop->timers);
 
 		duet__timer_heap_remove(&loop->timers, t);
+		duet__timer_heap_fetch_ahead(&loop->timers);
 		if (t->flags & DUET__TIMER_LATE) {
 			*last = t;
 			last = &t->next;

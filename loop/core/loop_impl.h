@@ -16,9 +16,9 @@
 struct duet__poll; /* poll.c: everything of libevent */
 struct duet__unread;
 
-struct duet__chunk { /* of task records, which follow it */
+struct duet__chunk {
 	struct duet__chunk *next;
-	void *align;
+	duet_task records[];
 };
 
 struct duet_loop {

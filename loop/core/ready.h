@@ -32,6 +32,12 @@ static inline struct duet_task *duet__ready_pop(duet__ready *r)
 	return r->head == r->tail ? NULL : r->ring[r->head++ & r->mask];
 }
 
+/* The task at place i of the queue. */
+static inline struct duet_task *duet__ready_peek(const duet__ready *r, size_t i)
+{
+	return r->ring[(r->head + i) & r->mask];
+}
+
 /* Puts back what was popped last. */
 static inline void duet__ready_unpop(duet__ready *r, struct duet_task *t)
 {

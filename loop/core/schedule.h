@@ -6,6 +6,7 @@
 #include "loop/core/loop_impl.h"
 
 enum { DUET__SWITCHES = 16 }; /* between two looks at the clock */
+enum { DUET__FETCH_AHEAD = 8 };
 
 bool duet__is_time_up(duet_loop *loop);
 void duet__shuffle(duet_loop *loop);
@@ -22,6 +23,16 @@ static inline void duet__make_ready(duet_task *t)
 	duet__ready_push(&t->loop->ready, t);
 }
 
+/* With many tasks their records and stacks are cold, and a switch is a chain of two cache misses.
+ * So the record is fetched some switches ahead, and what the record points to a little later. */
+static inline DUET__HINT void duet__fetch_ahead(const duet__ready *r)
+{
+	if (duet__ready_count(r) <= DUET__FETCH_AHEAD)
+		return;
+	__builtin_prefetch(duet__ready_peek(r, DUET__FETCH_AHEAD));
+	duet__context_prefetch(&duet__ready_peek(r, DUET__FETCH_AHEAD / 2)->context);
+}
+
 /* The next task to run, or NULL: the loop. */
 static inline duet_task *duet__next_task(duet_loop *loop)
 {
@@ -32,8 +43,10 @@ static inline duet_task *duet__next_task(duet_loop *loop)
 	if (loop->random != 0)
 		duet__shuffle(loop);
 	t = duet__ready_pop(&loop->ready);
-	if (t != NULL)
-		t->ready = false;
+	if (t == NULL)
+		return NULL;
+	t->ready = false;
+	duet__fetch_ahead(&loop->ready);
 	return t;
 }
 

@@ -14,14 +14,15 @@ enum { RECORDS_PER_CHUNK = 32 };
 /* Records of tasks come in chunks, which the loop frees at its end. */
 static bool allocate_records(duet_loop *loop)
 {
-	struct duet__chunk *chunk = malloc(sizeof(*chunk) + RECORDS_PER_CHUNK * sizeof(duet_task));
+	struct duet__chunk *chunk = aligned_alloc(
+		DUET__CACHE_LINE, sizeof(*chunk) + RECORDS_PER_CHUNK * sizeof(duet_task));
 
 	if (chunk == NULL)
 		return false;
 	chunk->next = loop->chunks;
 	loop->chunks = chunk;
 	for (int i = RECORDS_PER_CHUNK - 1; i >= 0; i--) {
-		duet_task *t = (duet_task *)(void *)(chunk + 1) + i;
+		duet_task *t = &chunk->records[i];
 		t->arg = loop->free_tasks;
 		loop->free_tasks = t;
 	}

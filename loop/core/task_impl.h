@@ -14,6 +14,8 @@
 #include <duet/scope.h>
 #include <duet/task.h>
 
+enum { DUET__CACHE_LINE = 64 };
+
 enum duet__task_state { DUET__TASK_NEW, DUET__TASK_LIVE, DUET__TASK_DONE };
 
 /* Who will take the task's result, if somebody is bound to: at most one.  ended() runs as the
@@ -30,23 +32,25 @@ typedef struct duet__observer {
 
 struct duet__words; /* fail.c */
 
+/* What parking, waking and switching touch is the first cache line: with many tasks it is cold. */
 struct duet_task {
-	duet__context context; /* while it does not run                                      */
-	duet__stack *stack;    /* from its first run to its end                              */
-	duet__stacks *stacks;  /* where that comes from                                      */
+	_Alignas(DUET__CACHE_LINE) duet__context context; /* while it does not run            */
 	duet_loop *loop;
-	duet__waiter *parked; /* what it waits for; NULL: it runs or is ready by itself     */
-	duet_scope *scope;    /* innermost                                                  */
-	duet_fn *fn;
-	void *arg;
-	int result;
-	int last_error; /* of duet_errmsg(); its words if words->code is the same      */
+	duet__waiter *parked; /* what it waits for; NULL: it runs or is ready by itself       */
+	duet_scope *scope;    /* innermost                                                    */
+	duet_time since;      /* turn in which it was parked, on the loop's clock             */
 	uint8_t state;
 	bool ready;            /* in the ready ring                                          */
 	bool cancelled;        /* a suspending call fails now: see scope.c                   */
 	bool cancel_requested; /* by duet_cancel                                             */
 	bool parked_shielded;  /* cancellation waits its turn                                */
 	bool detached;
+	int result;
+	int last_error;       /* of duet_errmsg(); its words if words->code is the same      */
+	duet__stack *stack;   /* from its first run to its end                              */
+	duet__stacks *stacks; /* where that comes from                                      */
+	duet_fn *fn;
+	void *arg;
 	duet__taker *taker;
 	duet__list observers;
 	duet__list all;     /* in the loop's list of tasks                                */
@@ -54,9 +58,8 @@ struct duet_task {
 	const char *origin; /* "file.c:42 words of the spawning call", static             */
 	char *name;         /* its own, or NULL                                           */
 	struct duet__words *words;
-	struct duet__locals *locals; /* task-local values, or NULL                                */
-	duet_time since;   /* turn in which it was parked, on the loop's clock           */
-	uint64_t ended_as; /* how many tasks of this run ended before it, plus one       */
+	struct duet__locals *locals; /* task-local values, or NULL                        */
+	uint64_t ended_as; /* how many tasks of this run ended before it, plus one        */
 };
 
 /* -> a task that is ready, or NULL: out of memory */

@@ -15,7 +15,7 @@ typedef struct duet__timer {
 		uint64_t order;           /* breaks ties                   */
 		struct duet__timer *next; /* due together, out of the heap */
 	};
-	uint32_t slot;  /* 1 + index in the heap; 0 = not started                          */
+	uint32_t slot;  /* 1 + its number in the heap; 0 = not started                     */
 	uint32_t flags; /* DUET__TIMER_LATE                                                */
 	void (*fire)(void *timer);
 } duet__timer;

@@ -3,18 +3,26 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { CHILDREN = 4, FIRST_CAPACITY = 64 };
+enum { CHILDREN = 4, FIRST_CAPACITY = 64, CACHE_LINE = 64 };
+
+/* Entry 1, the first child of the first, begins a cache line. */
+enum { PADDING = CACHE_LINE / sizeof(duet__timer_entry) - 1 };
+
+_Static_assert(CHILDREN * sizeof(duet__timer_entry) == CACHE_LINE, "children fill a cache line");
+
+static const uint64_t number_mask = (UINT64_C(1) << DUET__TIMER_NUMBER_BITS) - 1;
 
 static inline bool before(const duet__timer_entry *a, const duet__timer_entry *b)
 {
-	return a->deadline != b->deadline ? a->deadline < b->deadline : a->order < b->order;
+	return a->deadline != b->deadline ? a->deadline < b->deadline : a->rank < b->rank;
 }
 
 static inline void place(duet__timer_heap *h, size_t at, duet__timer_entry entry)
 {
 	h->entries[at] = entry;
-	entry.timer->slot = (uint32_t)at + 1;
+	h->places[entry.rank & number_mask] = (uint32_t)at;
 }
 
 static void sift_up(duet__timer_heap *h, size_t at, duet__timer_entry entry)
@@ -61,34 +69,91 @@ static void refill(duet__timer_heap *h, size_t at)
 		sift_down(h, at, last);
 }
 
+static bool grow_entries(duet__timer_heap *h, size_t capacity)
+{
+	duet__timer_entry *block =
+		aligned_alloc(CACHE_LINE, (capacity + PADDING + 1) * sizeof(*block));
+
+	if (block == NULL)
+		return false;
+	if (h->count > 0)
+		memcpy(block + PADDING, h->entries, h->count * sizeof(*block));
+	if (h->entries != NULL)
+		free(h->entries - PADDING);
+	h->entries = block + PADDING;
+	return true;
+}
+
+static bool grow(duet__timer_heap *h)
+{
+	size_t capacity = h->capacity == 0 ? FIRST_CAPACITY : h->capacity * 2;
+	uint32_t *places;
+	duet__timer **timers;
+
+	if (capacity > number_mask + 1)
+		return false;
+	if ((places = realloc(h->places, capacity * sizeof(*places))) == NULL)
+		return false;
+	h->places = places;
+	if ((timers = realloc(h->timers, capacity * sizeof(*timers))) == NULL)
+		return false;
+	h->timers = timers;
+	if (!grow_entries(h, capacity))
+		return false;
+	h->capacity = capacity;
+	return true;
+}
+
+static uint32_t take_number(duet__timer_heap *h)
+{
+	uint32_t number;
+
+	if (h->free == 0)
+		return h->numbers++;
+	number = h->free - 1;
+	h->free = h->places[number];
+	return number;
+}
+
+static void give_number(duet__timer_heap *h, uint32_t number)
+{
+	h->places[number] = h->free;
+	h->free = number + 1;
+}
+
 int duet__timer_heap_push(duet__timer_heap *h, duet__timer *t)
 {
-	if (h->count == h->capacity) {
-		size_t capacity = h->capacity == 0 ? FIRST_CAPACITY : h->capacity * 2;
-		duet__timer_entry *entries = realloc(h->entries, capacity * sizeof(*entries));
-		if (entries == NULL)
-			return -ENOMEM;
-		h->entries = entries;
-		h->capacity = capacity;
-	}
-	sift_up(h, h->count++, (duet__timer_entry){t->deadline, t->order, t});
+	uint32_t number;
+
+	if (h->count == h->capacity && !grow(h))
+		return -ENOMEM;
+	number = take_number(h);
+	h->timers[number] = t;
+	t->slot = number + 1;
+	sift_up(h, h->count++,
+		(duet__timer_entry){t->deadline, t->order << DUET__TIMER_NUMBER_BITS | number});
 	return 0;
 }
 
 void duet__timer_heap_remove(duet__timer_heap *h, duet__timer *t)
 {
+	uint32_t number = t->slot - 1;
+
 	if (t->slot == 0)
 		return;
-	refill(h, t->slot - 1);
+	refill(h, h->places[number]);
+	give_number(h, number);
 	t->slot = 0;
 }
 
 void duet__timer_heap_forget(duet__timer_heap *h, const void *low, const void *high)
 {
 	for (size_t i = 0; i < h->count;) {
-		const char *t = (const char *)h->entries[i].timer;
+		uint32_t number = (uint32_t)(h->entries[i].rank & number_mask);
+		const char *t = (const char *)h->timers[number];
 		if (t >= (const char *)low && t < (const char *)high) {
 			refill(h, i);
+			give_number(h, number);
 			i = 0; /* the heap has moved around i */
 		} else {
 			i++;
@@ -98,6 +163,9 @@ void duet__timer_heap_forget(duet__timer_heap *h, const void *low, const void *h
 
 void duet__timer_heap_fini(duet__timer_heap *h)
 {
-	free(h->entries);
+	if (h->entries != NULL)
+		free(h->entries - PADDING);
+	free(h->places);
+	free(h->timers);
 	*h = (duet__timer_heap){0};
 }

@@ -55,7 +55,7 @@ TEST(timer_heap_is_stable)
 		CHECK_EQ(duet__timer_heap_push(&h, &timers[i]), 0);
 	}
 	for (int i = 0; i < TIMERS; i++) {
-		CHECK(h.entries[0].timer == &timers[i]);
+		CHECK(duet__timer_heap_first(&h) == &timers[i]);
 		duet__timer_heap_remove(&h, &timers[i]);
 	}
 	duet__timer_heap_fini(&h);
@@ -75,7 +75,7 @@ TEST(timer_heap_forgets_a_range)
 	CHECK_EQ(h.count, TIMERS - 300);
 	duet_time last = -1;
 	while (h.count > 0) {
-		duet__timer *t = h.entries[0].timer;
+		duet__timer *t = duet__timer_heap_first(&h);
 		CHECK(t < &timers[100] || t >= &timers[400]);
 		CHECK(t->deadline >= last);
 		last = t->deadline;
