@@ -1,4 +1,5 @@
 /* One nng PAIR per generation of a worker, over ipc:// in the pool's private directory.
+ * PAIR version 1: version 0 of nng 1.5.2 never closes the descriptor that NNG_OPT_RECVFD gives.
  *
  * Who may connect is decided before the first byte is read: the peer has our uid, and the first
  * one is the only one (a PAIR has one peer).  Whether it is the worker is then a matter of its pid
@@ -11,7 +12,7 @@
 
 #include <errno.h>
 #include <nng/nng.h>
-#include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/pair1/pair.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,7 +97,7 @@ static int pair_new(struct pair **ret)
 		return -ENOMEM;
 	p->base.transport = &duet__transport_nng;
 	p->fd = -1;
-	int r = errno_of(nng_pair0_open(&p->socket));
+	int r = errno_of(nng_pair1_open(&p->socket));
 	if (r < 0) {
 		free(p);
 		return r;

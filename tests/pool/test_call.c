@@ -17,7 +17,7 @@ static void in_a_run(const duet_pool_options *o, duet_fn *body)
 /* nng keeps pipes and epolls of its own until the process ends. */
 static void in_a_run_over_nng(duet_fn *body)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	in_a_run(&(duet_pool_options){.workers = 2, .transport = DUET_TRANSPORT_NNG}, body);
 }
 

@@ -60,7 +60,7 @@ TEST(death_is_named)
 /* The same over nng. */
 TEST(death_is_named_over_nng)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	in_a_run(&(duet_pool_options){.workers = 1, .transport = DUET_TRANSPORT_NNG}, die_each_way);
 }
 
@@ -161,7 +161,7 @@ TEST_WITHIN(death_storm_loses_nothing, 60)
 /* The same over nng. */
 TEST_WITHIN(death_storm_loses_nothing_over_nng, 60)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	pool = jobs_pool(&(duet_pool_options){.workers = 4, .transport = DUET_TRANSPORT_NNG});
 	CHECK_OK(duet_run(storm, &(struct storm){.jobs = 300}));
 	jobs_close(pool);
