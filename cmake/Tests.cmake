@@ -9,9 +9,9 @@
 
 # What ctest says to each program: sanitizers stop at the first report and know about fork.
 set(DUET_TEST_ENVIRONMENT
-  "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1"
+  "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1"
   "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-  "TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:atexit_sleep_ms=0"
+  "TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:atexit_sleep_ms=0:allocator_may_return_null=1"
   "LSAN_OPTIONS=print_suppressions=0")
 
 function(duet_test name)
