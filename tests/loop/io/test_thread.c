@@ -44,9 +44,10 @@ TEST(thread_runs_many_calls)
 	int before = threads_alive();
 
 	CHECK_OK(duet_run(many, NULL));
-	for (int i = 0; i < 1000 && threads_alive() > before; i++)
+	for (int i = 0; i < 1000 && threads_alive() > before + test_is_slow(); i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	CHECK_EQ(threads_alive(), before);
+	CHECK_LE(threads_alive(),
+		 before + test_is_slow()); /* a sanitizer may have started its own */
 }
 
 static int fail_with_words(void *arg)
