@@ -98,11 +98,19 @@ static int open_server(struct program *p)
 	return 0;
 }
 
+/* Workers step back a little behind the loop, or it would wake late when they keep every core
+ * busy. */
 static int open_pool(struct program *p)
 {
+	duet_pool_options options = {
+		.workers = (int)p->options.workers,
+		.on_worker_start = workload_start_worker,
+		.nice = 5,
+	};
+
 	if (workload_register() < 0)
 		return complain("cannot set up the kernel", duet_errmsg());
-	p->work.pool = duet_pool_open(&(duet_pool_options){.workers = p->options.workers});
+	p->work.pool = duet_pool_open(&options);
 	return p->work.pool != NULL ? 0 : complain("cannot open the pool", duet_errmsg());
 }
 

@@ -1,7 +1,7 @@
 /* Kernel dk1: the post-processing step of the mixed workload, a stand-in for the work people do on
  * a model's reply: fingerprint it, embed it, find similar rows in a table, re-rank those.
  *
- *     dk_init();                                       // once, before any worker is forked
+ *     dk_init();                                       // once in each process
  *     char out[DK_RESULT_MAX];
  *     dk_process(text, len, DK_HEAVY, out);            // "fp:emb:row:lcs:sum"
  *

@@ -27,11 +27,15 @@ static int post_process_light(duet_job *job)
 
 int workload_register(void)
 {
-	int r = dk_init();
+	int r = duet_job_register("dk1-heavy", post_process_heavy);
 
-	if (r == 0)
-		r = duet_job_register("dk1-heavy", post_process_heavy);
 	return r < 0 ? r : duet_job_register("dk1-light", post_process_light);
+}
+
+int workload_start_worker(void *arg)
+{
+	(void)arg;
+	return dk_init();
 }
 
 static void fail_row(struct workload *w, size_t i, const char *what, int code)

@@ -21,8 +21,12 @@ struct workload {
 	char unreachable[256]; /* else why it has not, once that is sure */
 };
 
-/* Makes the kernel known to pools as their jobs.  Before the pool opens.  -> 0, -ENOMEM */
+/* Makes the kernel known to pools as their jobs.  Before the pool opens.  -> 0, or as
+ * duet_job_register */
 int workload_register(void);
+
+/* For the pool's .on_worker_start: builds the kernel's table, which only workers need. */
+int workload_start_worker(void *arg);
 
 /* Does all rows; arg is the struct workload.  Cancelled, it drops the requests in flight, but
  * finishes the rows that have their reply.
