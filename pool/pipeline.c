@@ -19,6 +19,7 @@
 #include <duet/event.h>
 #include <duet/group.h>
 #include <duet/queue.h>
+#include <duet/scope.h>
 #include <duet/task.h>
 #include <stdlib.h>
 
@@ -40,9 +41,9 @@ struct stage {
 	const duet_stage *is;
 	struct pipeline *pipeline;
 	struct stage *behind;
-	duet_queue *queue;  /* in front; a source has none */
+	duet_queue *queue; /* in front; a source has none */
 	size_t concurrency;
-	size_t tasks;       /* that have not left */
+	size_t tasks; /* that have not left */
 	struct line line;
 	duet_stage_stats stats;
 };
@@ -52,9 +53,9 @@ struct pipeline {
 	duet_group *group;
 	struct stage *stages;
 	size_t n;
-	uint64_t numbers;      /* given so far                                     */
-	size_t window;         /* numbers that may be under way, if order is kept  */
-	struct stage *gate;    /* the last ordered stage, or NULL                  */
+	uint64_t numbers;   /* given so far                                     */
+	size_t window;      /* numbers that may be under way, if order is kept  */
+	struct stage *gate; /* the last ordered stage, or NULL                  */
 	duet_event *gate_moved;
 };
 
@@ -287,7 +288,8 @@ static const char *find_fault(const duet_stage stages[], size_t i, size_t n)
 	if (kinds != 1)
 		return "needs exactly one of source, map, job and sink";
 	if ((s->source != NULL) != (i == 0))
-		return i == 0 ? "comes first and must be a source" : "is a source but not the first";
+		return i == 0 ? "comes first and must be a source"
+			      : "is a source but not the first";
 	if (s->sink != NULL && i != n - 1)
 		return "is a sink but not the last";
 	if (s->job != NULL && s->pool == NULL)
@@ -350,7 +352,9 @@ static void stage_fini(struct stage *s)
 {
 	void *item;
 
-	while (s->queue != NULL && duet_queue_try_get(s->queue, &item) == 0)
+	/* Asking an empty queue would put its words in place of the failure's. */
+	while (s->queue != NULL && duet_queue_len(s->queue) > 0 &&
+	       duet_queue_try_get(s->queue, &item) == 0)
 		drop_envelope(s->pipeline, item);
 	for (size_t i = 0; s->line.slots != NULL && i < s->pipeline->window; i++)
 		drop_envelope(s->pipeline, s->line.slots[i]);

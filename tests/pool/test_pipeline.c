@@ -107,9 +107,8 @@ static int zero;
 
 static int run_ordered(void *arg)
 {
-	duet_stage stages[] = {SOURCE,
-			       {.name = "square", .map = square, .concurrency = 8, .ordered = true},
-			       SINK};
+	duet_stage stages[] = {
+		SOURCE, {.name = "square", .map = square, .concurrency = 8, .ordered = true}, SINK};
 	duet_stage_stats stats[3];
 
 	(void)arg;
@@ -136,10 +135,11 @@ TEST(pipeline_keeps_order)
 
 static int run_unordered_then_ordered(void *arg)
 {
-	duet_stage stages[] = {SOURCE,
-			       {.name = "square", .map = square, .concurrency = 8},
-			       {.name = "keep", .map = keep_even, .concurrency = 2, .ordered = true},
-			       SINK};
+	duet_stage stages[] = {
+		SOURCE,
+		{.name = "square", .map = square, .concurrency = 8},
+		{.name = "keep", .map = keep_even, .concurrency = 2, .ordered = true},
+		SINK};
 	duet_stage_stats stats[4];
 
 	(void)arg;
@@ -199,9 +199,8 @@ static int run_under_scope(void *arg)
 {
 	duet_scope s;
 	duet_pipeline_options o = {.drop = drop};
-	duet_stage stages[] = {SOURCE,
-			       {.name = "square", .map = square, .concurrency = 8, .ordered = true},
-			       SINK};
+	duet_stage stages[] = {
+		SOURCE, {.name = "square", .map = square, .concurrency = 8, .ordered = true}, SINK};
 
 	CHECK_OK(duet_scope_enter(&s, DUET_MS((intptr_t)arg)));
 	CHECK_ERR(duet_pipeline_run(stages, 3, &o, NULL), DUET_ECANCELED);
@@ -220,11 +219,14 @@ TEST(pipeline_cancelled_drops_everything)
 
 static int run_endless(void *arg)
 {
-	duet_stage stages[] = {
-		SOURCE,
-		{.name = "keep", .map = keep_even, .concurrency = 1, .capacity = 1, .ordered = true},
-		{.name = "square", .map = square, .concurrency = 4, .capacity = 1},
-		SINK};
+	duet_stage stages[] = {SOURCE,
+			       {.name = "keep",
+				.map = keep_even,
+				.concurrency = 1,
+				.capacity = 1,
+				.ordered = true},
+			       {.name = "square", .map = square, .concurrency = 4, .capacity = 1},
+			       SINK};
 
 	(void)arg;
 	return duet_pipeline_run(stages, 4, NULL, NULL);

@@ -77,14 +77,14 @@ typedef struct duet_pipeline_options {
 } duet_pipeline_options;
 
 typedef struct duet_stage_stats {
-	uint64_t in;          /* items taken from the queue in front (a source: 0)              */
-	uint64_t out;         /* items given on                                                 */
+	uint64_t in;  /* items taken from the queue in front (a source: 0)              */
+	uint64_t out; /* items given on                                                 */
 	uint64_t failed;
 	uint64_t filtered;
-	duet_time busy;       /* in calls of the stage, summed over its tasks                   */
-	duet_time starved;    /* waiting for an item, summed likewise: the stage before is slow */
-	duet_time blocked;    /* waiting to give one on: the stage behind is slow               */
-	size_t most_waiting;  /* in the queue in front                                          */
+	duet_time busy;      /* in calls of the stage, summed over its tasks                   */
+	duet_time starved;   /* waiting for an item, summed likewise: the stage before is slow */
+	duet_time blocked;   /* waiting to give one on: the stage behind is slow               */
+	size_t most_waiting; /* in the queue in front                                          */
 } duet_stage_stats;
 
 DUET_BEGIN_DECLS
