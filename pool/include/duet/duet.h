@@ -19,6 +19,7 @@
 #include <duet/llm.h>
 #include <duet/local.h>
 #include <duet/mutex.h>
+#include <duet/pipeline.h>
 #include <duet/pool.h>
 #include <duet/process.h>
 #include <duet/promise.h>
