@@ -20,7 +20,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW = 512 }; /* messages that may wait in each direction */
+enum {
+	WINDOW = 512, /* messages that may wait in each direction */
+	HEADER = 4,   /* what PAIR version 1 puts before each message */
+};
 
 struct pair {
 	duet__channel base;
@@ -80,7 +83,7 @@ static void on_departure(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 static int configure(struct pair *p)
 {
-	int r = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, DUET__MESSAGE_MAX);
+	int r = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, DUET__MESSAGE_MAX + HEADER);
 	if (r == 0)
 		r = nng_socket_set_int(p->socket, NNG_OPT_SENDBUF, WINDOW);
 	if (r == 0)

@@ -122,7 +122,7 @@ TEST(channel_local_echoes)
 }
 TEST(channel_nng_echoes)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	check_echo(&duet__transport_nng);
 }
 
@@ -153,7 +153,7 @@ TEST(channel_local_keeps_order)
 }
 TEST(channel_nng_keeps_order)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	check_order(&duet__transport_nng);
 }
 
@@ -211,7 +211,7 @@ TEST(channel_mem_keeps_them)
 /* A directory that is too deep for a socket's address is a clear error. */
 TEST(channel_nng_long_directory)
 {
-	test_allow_fds(64);
+	test_allow_fds(2);
 	char path[160];
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
