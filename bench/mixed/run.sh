@@ -18,14 +18,14 @@ setting() {
 	sleep 100000 >"$fifo" &
 	keeper=$!
 	server_out=$(mktemp)
-	"$build/bench/mixed_server" "$2" <"$fifo" >"$server_out" &
+	"$build/bench/mixed/mixed_server" "$2" <"$fifo" >"$server_out" &
 	server=$!
 	while [ ! -s "$server_out" ]; do sleep 0.05; done
 	url=$(cat "$server_out")
 	rm -f "$server_out"
 	for round in $(seq "$rounds"); do
 		echo "$1 duet $("$build/examples/mixed_workload" --json --url "$url" --mode "$3" -n "$4")"
-		[ -z "$peer" ] || echo "$1 asyncio $("$python" "$here/mixed_asyncio.py" "$build/bench/dk1.so" "$url" "$5" "$3")"
+		[ -z "$peer" ] || echo "$1 asyncio $("$python" "$here/mixed_asyncio.py" "$build/bench/mixed/dk1.so" "$url" "$5" "$3")"
 	done >>"$results"
 	kill "$keeper"
 	wait "$keeper" "$server" 2>/dev/null
