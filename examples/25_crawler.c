@@ -12,29 +12,26 @@ static duet_group *visits;
 static int port, fetched;
 static bool seen[PAGES_MAX];
 
-static int visit(void *page);
+static int visit(void *arg);
 
 /* Links look like href="/7". */
 static void visit_links(const char *html)
 {
-	static int pages[PAGES_MAX];
-
 	while ((html = strstr(html, "href=\"/")) != NULL) {
 		int page = atoi(html += 7);
-		if (page < 0 || page >= PAGES_MAX || seen[page])
-			continue;
-		seen[page] = true;
-		pages[page] = page;
-		duet_group_spawn(visits, visit, &pages[page]);
+		if (page >= 0 && page < PAGES_MAX && !seen[page]) {
+			seen[page] = true;
+			duet_group_spawn(visits, visit, &seen[page]);
+		}
 	}
 }
 
-static int visit(void *page)
+static int visit(void *arg)
 {
 	char url[64];
 	duet_http_response answer = {0};
 
-	snprintf(url, sizeof url, "http://127.0.0.1:%d/%d", port, *(int *)page);
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/%td", port, (bool *)arg - seen);
 	int r = duet_http_fetch(http, &(duet_http_request){.url = url}, &answer);
 	fetched += answer.status == 200;
 	if (answer.status == 200)
@@ -46,7 +43,6 @@ static int visit(void *page)
 static int lesson(void *arg)
 {
 	duet_task *site = site_start(&port);
-
 	http = duet_http_open(arg);
 	visits = duet_group_open();
 	visit_links("<a href=\"/0\">");
