@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static long number(duet_job *job)
@@ -170,10 +169,12 @@ duet_pool *jobs_pool(const duet_pool_options *o)
 
 static bool has_sockets(void)
 {
-	struct stat s;
-	for (int fd = 3; fd < 256; fd++)
-		if (fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode))
+	char path[32], target[32];
+	for (int fd = 3; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target)) > 7 && memcmp(target, "socket:", 7) == 0)
 			return true;
+	}
 	return false;
 }
 

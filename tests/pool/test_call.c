@@ -447,9 +447,8 @@ static int map_with_failures(void *arg)
 		CHECK_ERR(results[i], DUET_EWORKER);
 	CHECK_ERR(duet_pool_map(pool, "nothing", in, 4, NULL, results), -ENOENT);
 	duet_buf out[4];
-	CHECK_ERR(duet_pool_map(pool, "hog", (duet_bytes[]){DUET_STR("1"), DUET_STR("-1")}, 2, out,
-				NULL),
-		  -ENOMEM);
+	CHECK_ERR(duet_pool_map(pool, "fail", in, 2, out, NULL), -EBADMSG);
+	CHECK_STR(duet_errmsg(), "no good: 3");
 	CHECK(out[0].data == NULL);
 	return 0;
 }

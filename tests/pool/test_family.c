@@ -156,25 +156,38 @@ static int echo_task(void *arg)
 
 static void kill_zygote(void)
 {
-	pid_t worker = jobs_pid(pool), zygote = zygote_of(worker);
+	duet_pool_stats_t s;
+	CHECK_OK(duet_pool_stats(pool, &s));
+	pid_t zygote = zygote_of(s.worker_pids[0]);
 	CHECK_NE(zygote, getpid());
 	CHECK_EQ(kill(zygote, SIGKILL), 0);
+}
+
+static bool has_new_workers(void *before)
+{
+	duet_pool_stats_t s;
+	CHECK_OK(duet_pool_stats(pool, &s));
+	return s.workers == 2 && s.worker_pids[0] != *(pid_t *)before &&
+	       s.worker_pids[1] != *(pid_t *)before;
 }
 
 static int lose_zygotes(void *arg)
 {
 	(void)arg;
+	pid_t before = jobs_pid(pool);
 	kill_zygote();
 	CHECK_OK(duet_pool_call_with(pool, &(duet_call_options){.retries = 3}, "echo",
 				     DUET_STR("x"), NULL));
+	jobs_wait_until(has_new_workers, &before);
 	CHECK_GE(jobs_pid(pool), 1);
 	kill_zygote();
 	duet_task *t[3] = {duet_spawn(spin_task, NULL), duet_spawn(spin_task, NULL),
 			   duet_spawn(echo_task, NULL)};
 	int results[3];
-	CHECK_EQ(duet_settle(t, 3, results), 3);
-	for (int i = 0; i < 3; i++)
-		CHECK(results[i] == DUET_EWORKER || results[i] == DUET_EPOOL);
+	CHECK_GE(duet_settle(t, 3, results), 2);
+	for (int i = 0; i < 3; i++) /* the echo may have come through before its worker ended */
+		CHECK(results[i] == DUET_EWORKER || results[i] == DUET_EPOOL ||
+		      (i == 2 && results[i] == 0));
 	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
 	CHECK_HAS(duet_errmsg(), "gone");
 	return 0;

@@ -7,7 +7,7 @@
 
 static duet__ledger ledger;
 static duet__hand hands[3];
-static _Atomic uint32_t claims[3][DUET__TICKETS];
+static _Atomic uint32_t claims[3][DUET__TICKETS] __attribute__((aligned(64)));
 
 static void setup(void)
 {
