@@ -259,7 +259,7 @@ static int ask_source(struct stage *s, struct envelope **e)
 
 static int give_all(struct stage *s)
 {
-	struct envelope *e;
+	struct envelope *e = NULL;
 	int r;
 
 	while ((r = wait_at_gate(s)) == 0 && (r = ask_source(s, &e)) > 0)

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* What the events of one poll may take before the tasks that they woke get to run. */
-#define DISPATCH_TIME DUET_US(500)
+/* What the events of one poll may take before the tasks that they woke get to run.  While tasks are
+ * waiting for that already, less comes in than goes out, and the queue of ready tasks, which every
+ * timer has to go through, stays short. */
+#define DISPATCH_TIME        DUET_US(500)
+#define DISPATCH_TIME_BEHIND DUET_US(100)
 
-enum { CLOCK_EVERY = 8 };
+enum { CLOCK_EVERY = 4 };
 
 struct duet__poll {
 	struct event_base *base;
@@ -23,6 +26,7 @@ struct duet__poll {
 	duet_loop *loop;
 	size_t watching; /* watches that are set */
 	int callbacks;   /* in this poll */
+	bool is_behind;  /* tasks were ready when it began */
 	duet_time dispatch_end;
 };
 
@@ -120,6 +124,7 @@ void duet__poll_once(struct duet__poll *p, duet_time wait)
 	if (wait > 0)
 		set_alarm(p, wait);
 	p->callbacks = 0;
+	p->is_behind = duet__ready_count(&p->loop->ready) > 0;
 	event_base_loop(p->base, wait > 0 ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
@@ -127,7 +132,8 @@ void duet__poll_once(struct duet__poll *p, duet_time wait)
 static void limit_dispatch(struct duet__poll *p)
 {
 	if (p->callbacks++ == 0)
-		p->dispatch_end = duet__clock_monotonic() + DISPATCH_TIME;
+		p->dispatch_end = duet__clock_monotonic() +
+				  (p->is_behind ? DISPATCH_TIME_BEHIND : DISPATCH_TIME);
 	else if (p->callbacks % CLOCK_EVERY == 0 && duet__clock_monotonic() > p->dispatch_end)
 		event_base_loopbreak(p->base);
 }
