@@ -70,8 +70,7 @@ struct duet_loop {
 	size_t unread_count;
 };
 
-/* The task and the loop of this thread.  Declared initial-exec: the access is one instruction. */
-extern _Thread_local duet_task *duet__current __attribute__((tls_model("initial-exec")));
+/* The loop of this thread. */
 extern _Thread_local duet_loop *duet__current_loop __attribute__((tls_model("initial-exec")));
 extern _Thread_local bool duet__in_forked_child __attribute__((tls_model("initial-exec")));
 

@@ -62,6 +62,9 @@ struct duet_task {
 	uint64_t ended_as; /* how many tasks of this run ended before it, plus one        */
 };
 
+/* The task that runs on this thread.  Declared initial-exec: the access is one instruction. */
+extern _Thread_local duet_task *duet__current __attribute__((tls_model("initial-exec")));
+
 /* -> a task that is ready, or NULL: out of memory */
 duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_options *options,
 			  duet_fn *fn, void *arg);

@@ -201,7 +201,7 @@ int duet_channel_send(duet_sender *s, const void *element)
 {
 	if (s == NULL)
 		return duet__fail_no("sender");
-	int r = duet__enter();
+	int r = duet__wait_begin();
 	if (r < 0)
 		return r;
 	if (!must_wait_to_send(s->channel))
@@ -250,7 +250,7 @@ int duet_channel_recv(duet_receiver *r, void *element)
 {
 	if (r == NULL)
 		return duet__fail_no("receiver");
-	int rc = duet__enter();
+	int rc = duet__wait_begin();
 	if (rc < 0)
 		return rc;
 	if (!must_wait_to_receive(r->channel))

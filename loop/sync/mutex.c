@@ -29,10 +29,10 @@ int duet_mutex_lock(duet_mutex *m)
 {
 	if (m == NULL)
 		return duet__fail_no("mutex");
-	int r = duet__enter();
+	int r = duet__wait_begin();
 	if (r < 0)
 		return r;
-	duet_task *self = duet_self();
+	duet_task *self = duet__current;
 	if (m->owner == NULL) {
 		m->owner = self;
 		return 0;
@@ -44,7 +44,7 @@ int duet_mutex_lock(duet_mutex *m)
 
 int duet_mutex_try_lock(duet_mutex *m)
 {
-	duet_task *self = duet_self();
+	duet_task *self = duet__current;
 
 	if (m == NULL)
 		return duet__fail_no("mutex");
@@ -61,7 +61,7 @@ int duet_mutex_try_lock(duet_mutex *m)
 int duet__mutex_retake(duet_mutex *m)
 {
 	if (m->owner == NULL) {
-		m->owner = duet_self();
+		m->owner = duet__current;
 		return 0;
 	}
 	DUET__WAITER(w, "mutex");
@@ -73,7 +73,7 @@ int duet_mutex_unlock(duet_mutex *m)
 {
 	if (m == NULL)
 		return duet__fail_no("mutex");
-	duet_task *self = duet_self();
+	duet_task *self = duet__current;
 	if (self == NULL || m->owner != self)
 		return duet__failf(DUET_EINVAL, "this task does not have the mutex");
 	duet__list *node = duet__list_first(&m->waiters);

@@ -101,7 +101,7 @@ int duet_queue_put(duet_queue *q, void *item)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__enter();
+	int r = duet__wait_begin();
 	if (r < 0)
 		return r;
 	if (!is_full(q))
@@ -138,7 +138,7 @@ int duet_queue_get(duet_queue *q, void **item)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__enter();
+	int r = duet__wait_begin();
 	if (r < 0)
 		return r;
 	if (q->store.count > 0 || q->closed)
@@ -166,7 +166,7 @@ int duet_queue_join(duet_queue *q)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__enter();
+	int r = duet__wait_begin();
 	if (r < 0)
 		return r;
 	if (q->unfinished == 0 || q->closed)

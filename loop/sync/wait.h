@@ -8,6 +8,15 @@
 
 #include "loop/core/fail.h"
 #include "loop/core/park.h"
+#include "loop/core/task_impl.h"
+
+/* duet__enter, without the call where nothing stands against it. */
+static inline int duet__wait_begin(void)
+{
+	const duet_task *self = duet__current;
+
+	return self != NULL && !self->cancelled ? 0 : duet__enter();
+}
 
 /* -> what the wake said; the words for DUET_ECLOSED are added here. */
 static inline int duet__wait_parked(duet__waiter *w)
