@@ -1,7 +1,7 @@
 /* The main example as a program: its digests, its words and exit codes when things go wrong, and
  * what is left when it is interrupted or killed. */
-#include "fake_server.h"
 #include "program.h"
+#include "tests/lib/http_server.h"
 #include "tests/lib/test.h"
 
 #include <signal.h>
@@ -87,17 +87,51 @@ TEST(mixed_workload_unreachable_server_is_one_message)
 	CHECK_STR(p.out, "");
 }
 
-static void run_against(struct program *p, enum fake_kind kind, const char *more)
+static void tenth_fails(int fd, int nth, void *arg)
 {
-	struct fake_server server;
-	char arguments[256];
+	struct server_request r;
 
-	fake_server_start(&server, kind);
-	snprintf(arguments, sizeof arguments,
-		 "-n 40 --concurrency 8 --url http://127.0.0.1:%d/v1/chat/completions %s",
-		 server.port, more);
+	(void)nth, (void)arg;
+	while (server_take(fd, &r) > 0) {
+		const char *number = strstr(r.body, "prompt number ");
+		if (number != NULL && number[strcspn(number, "\"") - 1] == '0')
+			server_reply(fd, 500, NULL, "{\"error\":{\"message\":\"out of luck\"}}");
+		else
+			server_reply(fd, 200, NULL,
+				     "{\"choices\":[{\"message\":{\"role\":\"assistant\","
+				     "\"content\":\"some words\"}}]}");
+	}
+}
+
+static void not_http(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	server_take(fd, NULL);
+	server_say(fd, "what?\r\n\r\n");
+}
+
+static void not_json(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	while (server_take(fd, NULL) > 0)
+		server_reply(fd, 200, NULL, "<html>Welcome</html>");
+}
+
+static void silent(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	server_hang(fd);
+}
+
+static void run_against(struct program *p, server_script *script, const char *more)
+{
+	struct server *server = server_start(script, NULL);
+	char arguments[512];
+
+	snprintf(arguments, sizeof arguments, "-n 40 --concurrency 8 --url %s %s",
+		 server_url(server, "/v1/chat/completions"), more);
 	program_run(p, arguments);
-	fake_server_stop(&server);
+	server_stop(server);
 }
 
 /* Rows that the server failed are counted with the reason; the others are kept. */
@@ -105,12 +139,12 @@ TEST(mixed_workload_failing_rows_are_counted_and_the_rest_kept)
 {
 	struct program p;
 
-	run_against(&p, FAKE_TENTH_FAILS, "");
+	run_against(&p, tenth_fails, "");
 	CHECK_EQ(p.status, 1);
 	CHECK_HAS(p.out, "36 of 40 rows");
 	CHECK_HAS(p.out, "4 failed");
 	CHECK_HAS(p.out, "500");
-	run_against(&p, FAKE_TENTH_FAILS, "--json");
+	run_against(&p, tenth_fails, "--json");
 	CHECK_EQ(p.status, 1);
 	CHECK_HAS(p.out, "\"n\": 40,");
 	CHECK_HAS(p.out, "\"done\": 36, \"failed\": 4, \"partial\": false}");
@@ -121,11 +155,11 @@ TEST(mixed_workload_garbage_fails_every_row_with_its_reason)
 {
 	struct program p;
 
-	run_against(&p, FAKE_GARBAGE, "");
+	run_against(&p, not_http, "");
 	CHECK_EQ(p.status, 1);
 	CHECK_HAS(p.out, "0 of 40 rows");
 	CHECK_HAS(p.out, "40 failed");
-	run_against(&p, FAKE_NOT_JSON, "");
+	run_against(&p, not_json, "");
 	CHECK_EQ(p.status, 1);
 	CHECK_HAS(p.out, "40 failed");
 }
@@ -196,20 +230,19 @@ TEST(mixed_workload_interrupted_keeps_what_is_done)
 /* A server that never answers does not hold up Ctrl-C. */
 TEST(mixed_workload_interrupted_while_waiting_ends_at_once)
 {
-	struct fake_server server;
+	struct server *server = server_start(silent, NULL);
 	struct program p;
 	pid_t workers[8];
-	char arguments[256];
+	char arguments[512];
 
-	fake_server_start(&server, FAKE_SILENT);
-	snprintf(arguments, sizeof arguments,
-		 "--json --url http://127.0.0.1:%d/v1/chat/completions", server.port);
+	snprintf(arguments, sizeof arguments, "--json --url %s",
+		 server_url(server, "/v1/chat/completions"));
 	program_start(&p, arguments);
 	program_descendants(&p, 2, 2, workers, 8);
 	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 	kill(p.pid, SIGINT);
 	program_finish(&p);
-	fake_server_stop(&server);
+	server_stop(server);
 	CHECK_EQ(p.status, 130);
 	CHECK_HAS(p.out, "\"done\": 0, \"failed\": 0, \"partial\": true}");
 }
