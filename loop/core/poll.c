@@ -189,11 +189,11 @@ int duet__watch_set(duet__watch *w, int events)
 		event_del(w->event);
 		w->poll->watching--;
 		w->events = 0;
-	} else if ((r = refuse_fd(w->fd)) < 0) {
-		return r;
 	}
 	if (events == 0)
 		return 0;
+	if ((r = refuse_fd(w->fd)) < 0)
+		return r;
 	event_assign(w->event, w->poll->base, w->fd, what, on_ready, w);
 	if (event_add(w->event, NULL) != 0)
 		return errno != 0 ? -errno : -ENOMEM;
