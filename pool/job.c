@@ -84,7 +84,7 @@ int duet_job_progress(duet_job *job, double fraction)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	duet_time now = DUET_S((duet_time)t.tv_sec) + t.tv_nsec;
-	if (now - job->progressed >= DUET_MS(10)) {
+	if (fraction >= 1 || now - job->progressed >= DUET_MS(10)) {
 		job->progressed = now;
 		job->send_progress(job, fraction);
 	}
