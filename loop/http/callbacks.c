@@ -1,6 +1,7 @@
 /* What curl tells about a transfer.  Nothing here enters curl again: it notes, and at most makes a
  * task ready, which runs once curl has returned. */
 #include "loop/http/handle.h"
+#include "loop/http/shard.h"
 #include "loop/http/stream.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static int on_send(void *context, char *remote_ip, char *local_ip, int remote_po
 
 	(void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
 	x->sends++;
-	x->moved_at = duet_now();
+	x->moved_at = duet__shard_now(x->shard);
 	duet__transfer_rearm(x);
 	return CURL_PREREQFUNC_OK;
 }
@@ -124,7 +125,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *context)
 	duet__transfer *x = ((duet__handle *)context)->transfer;
 
 	(void)size;
-	x->moved_at = duet_now();
+	x->moved_at = duet__shard_now(x->shard);
 	x->headers_seen += n;
 	if (x->headers_seen > HEADERS_MAX) {
 		duet__transfer_blame(x, DUET_EPROTO, "the headers of %.*s go beyond 256 KiB",
@@ -180,7 +181,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 	duet__transfer *x = ((duet__handle *)context)->transfer;
 
 	(void)size;
-	x->moved_at = duet_now();
+	x->moved_at = duet__shard_now(x->shard);
 	if (n > x->max_body - x->body_len) {
 		blame_size(x);
 		return CURL_WRITEFUNC_ERROR;

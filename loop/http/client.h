@@ -39,7 +39,8 @@ typedef struct duet__shard {
 	duet__timer timer;  /* the one that curl asks for                                   */
 	duet__list running; /* transfers                                                    */
 	size_t active;
-	bool kick; /* something was added or unpaused: curl wants a turn           */
+	duet_time now; /* of this entry into curl; 0 = the clock was not read yet      */
+	bool kick;     /* something was added or unpaused: curl wants a turn           */
 } duet__shard;
 
 /* A host with a request in flight or in line. */

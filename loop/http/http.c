@@ -180,6 +180,7 @@ static void resume_paused(duet_http *h)
 		x->moved_at = duet_now();
 		duet__transfer_rearm(x);
 		x->shard->kick = true;
+		x->shard->now = x->moved_at;
 		curl_easy_pause(x->handle->easy, CURLPAUSE_CONT);
 	}
 }

@@ -111,10 +111,13 @@ static void fail_all(duet__shard *s, CURLMcode m)
 void duet__shard_act(duet__shard *s, curl_socket_t fd, int events)
 {
 	int running;
-	CURLMcode m = curl_multi_socket_action(s->multi, fd, events, &running);
+	CURLMcode m;
 
+	s->now = 0;
+	m = curl_multi_socket_action(s->multi, fd, events, &running);
 	if (m == CURLM_OK)
 		finish_done(s);
 	else
 		fail_all(s, m);
+	s->now = 0;
 }

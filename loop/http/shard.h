@@ -11,6 +11,14 @@ duet__shard *duet__shard_pick(duet_http *h);
 /* Lets curl see to its sockets and its clock, then finishes the transfers that are done. */
 void duet__shard_act(duet__shard *s, curl_socket_t fd, int events);
 
+/* The time, read at most once for each entry into curl. */
+static inline duet_time duet__shard_now(duet__shard *s)
+{
+	if (s->now == 0)
+		s->now = duet_now();
+	return s->now;
+}
+
 /* Drops every connection. */
 void duet__shard_close(duet__shard *s);
 

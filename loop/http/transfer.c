@@ -185,6 +185,8 @@ void duet__transfer_end(duet__transfer *x, int code)
 {
 	duet_http *h = x->http;
 
+	x->ended_at = x->state == DUET__TRANSFER_RUNNING && x->shard->now != 0 ? x->shard->now
+									       : duet_now();
 	if (x->state == DUET__TRANSFER_RUNNING)
 		unplug(x);
 	else if (x->state == DUET__TRANSFER_STARTING)
@@ -194,7 +196,6 @@ void duet__transfer_end(duet__transfer *x, int code)
 	duet__timer_stop(h->loop, &x->timer);
 	move(x, DUET__TRANSFER_DONE);
 	x->code = code;
-	x->ended_at = duet_now();
 	if (code == 0)
 		h->done++;
 	else

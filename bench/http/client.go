@@ -1,0 +1,67 @@
+// The same requests by net/http: client URL CONCURRENCY REQUESTS [ROUNDS]
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+func cpu() (float64, float64) {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	s := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	return s(u.Utime) + s(u.Stime), float64(u.Maxrss) / 1024
+}
+
+func main() {
+	url := os.Args[1]
+	concurrency, _ := strconv.Atoi(os.Args[2])
+	requests, _ := strconv.Atoi(os.Args[3])
+	rounds := 3
+	if len(os.Args) > 4 {
+		rounds, _ = strconv.Atoi(os.Args[4])
+	}
+	body := append([]byte("{}"), bytes.Repeat([]byte(" "), 455)...)
+	transport := &http.Transport{MaxIdleConnsPerHost: concurrency, MaxIdleConns: concurrency}
+	client := &http.Client{Transport: transport}
+	run := func(n int) {
+		var started int64
+		var all sync.WaitGroup
+		for i := 0; i < concurrency; i++ {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for atomic.AddInt64(&started, 1) <= int64(n) {
+					request, _ := http.NewRequest("POST", url, bytes.NewReader(body))
+					request.Header.Set("Content-Type", "application/json")
+					request.Header.Set("Authorization", "Bearer key")
+					reply, err := client.Do(request)
+					if err != nil {
+						panic(err)
+					}
+					io.ReadAll(reply.Body)
+					reply.Body.Close()
+				}
+			}()
+		}
+		all.Wait()
+	}
+	run(concurrency * 4)
+	for i := 0; i < rounds; i++ {
+		before, _ := cpu()
+		t := time.Now()
+		run(requests)
+		wall := time.Since(t).Seconds()
+		after, rss := cpu()
+		fmt.Printf("{\"client\":\"go\",\"c\":%d,\"req_s\":%.0f,\"cpu_us\":%.2f,\"rss_mib\":%.1f}\n",
+			concurrency, float64(requests)/wall, (after-before)*1e6/float64(requests), rss)
+	}
+}
