@@ -389,6 +389,7 @@ static int receive(duet__worker *w)
 	if (n < 0)
 		return (int)n;
 	w->blocked = false;
+	duet__output_read(w); /* printed before its job's result was sent */
 	digest(w, message, (size_t)n);
 	return 0;
 }

@@ -66,11 +66,16 @@ static bool read_some(duet__worker *w)
 	return n > 0;
 }
 
+void duet__output_read(duet__worker *w)
+{
+	for (int i = 0; w->output >= 0 && i < READS_PER_TURN && read_some(w); i++)
+		;
+}
+
 static void on_output(void *context, int events)
 {
 	(void)events;
-	for (int i = 0; i < READS_PER_TURN && read_some(context); i++)
-		;
+	duet__output_read(context);
 }
 
 int duet__output_watch(duet__worker *w)

@@ -142,7 +142,8 @@ static bool pids_missing(duet_pool *p)
 	return false;
 }
 
-/* Workers boot while the program goes on; only their pids are waited for. */
+/* Workers boot while the program goes on; only their pids are waited for.  Those that crash will be
+ * counted; but if not one could be forked, there is no pool. */
 static int start_workers(duet_pool *p)
 {
 	duet__supervisor_fill(p);
@@ -150,7 +151,7 @@ static int start_workers(duet_pool *p)
 		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, -1);
 		duet__supervisor_listen(p);
 	}
-	return p->failed || p->boot_deaths >= p->target ? -EAGAIN : 0;
+	return p->boot_deaths >= p->target && p->boot_crashes == 0 ? -EAGAIN : 0;
 }
 
 static void close_attached(duet__attachment *a);
@@ -275,7 +276,7 @@ int duet__pool_bind(duet_pool *p)
 		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
 	duet__supervisor_listen(p); /* who died since the last run? */
 	p->loop = loop;
-	p->backoff_end = 0; /* it was on another clock */
+	duet__supervisor_forgive(p); /* what it remembers was on another clock */
 	duet__loop_attach(loop, &p->attachment);
 	int r = watch_all(p);
 	if (r < 0) {

@@ -82,7 +82,9 @@ struct duet_pool {
 	duet__timer respawn; /* the backoff is over                                           */
 	duet__watch *news;
 
-	int boot_deaths;       /* in a row                                                      */
+	int boot_deaths;       /* workers that ended before they were ready, in a row           */
+	int boot_crashes;      /* of them by a fault of their own, not killed from outside      */
+	duet_time boot_trouble; /* since when; 0 = there is none                                 */
 	duet_time backoff_end; /* nothing is forked before; 0 = none                            */
 	bool failed;           /* DUET_EPOOL                                                    */
 	char why_failed[192];
@@ -144,6 +146,7 @@ void duet__dispatch_fail_all(duet_pool *p, int code, const char *words); /* what
 void duet__supervisor_fill(duet_pool *p);   /* up to target                                     */
 void duet__supervisor_listen(duet_pool *p); /* takes what news there is                         */
 void duet__supervisor_readable(void *pool, int events); /* a duet__watch_fn                     */
+void duet__supervisor_forgive(duet_pool *p); /* the restart budget is full again                 */
 void duet__supervisor_ready(duet__worker *w);
 void duet__supervisor_doom(duet__worker *w, const char *why);
 void duet__supervisor_retire(duet__worker *w);
@@ -157,6 +160,7 @@ void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nea
 /* output.c */
 int duet__output_open(duet__worker *w, int *write_end);
 int duet__output_watch(duet__worker *w);
+void duet__output_read(duet__worker *w); /* what is there, for the job it is at             */
 void duet__output_close(duet__worker *w);
 
 /* cores.c: duet_usable_cores */

@@ -5,9 +5,10 @@
  * was at has lost its worker, the others are queued again, and another worker is asked for.
  *
  * Failure modes.  A job that runs too long, or was given up by its caller, dooms its worker: it is
- * killed by the zygote, and replaced without waiting for its end.  A worker that dies before it is
- * READY counts against the restart budget: after three per place in a row, each after a longer
- * pause, and with no other worker left, the pool has failed and every call ends with DUET_EPOOL.
+ * killed by the zygote, and replaced without waiting for its end.  A worker that crashes before it
+ * is READY counts against the restart budget: after three per place in a row, each after a longer
+ * pause, and with no other worker left, the pool has failed and every call ends with DUET_EPOOL;
+ * likewise when for ten seconds none could be forked, or each was killed before it was READY.
  * If the zygote dies its workers die with it; the spare, forked beside it, takes over. */
 #include "pool/pool_impl.h"
 
@@ -15,14 +16,17 @@
 #include "pool/job_impl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { DEATHS_PER_PLACE = 3 };
 static const duet_time GREETING = DUET_S(5);
 static const duet_time BACKOFF = DUET_MS(50);
+static const duet_time PATIENCE = DUET_S(10);
 
 /* ---- beginnings ---- */
 
@@ -149,13 +153,26 @@ static void fail(duet_pool *p, const char *why)
 	duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
 }
 
-static void count_boot_death(duet_pool *p, const char *why)
+/* A crash before READY will happen again; a kill from outside, or a fork that failed, may not:
+ * those are given PATIENCE. */
+static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 {
+	duet_time now = duet_now();
 	p->boot_deaths++;
+	p->boot_crashes += crashed;
+	if (p->boot_trouble == 0)
+		p->boot_trouble = now;
 	int rounds = p->boot_deaths / p->target;
-	p->backoff_end = duet_now() + (BACKOFF << (rounds < 5 ? rounds : 5));
-	if (p->boot_deaths >= DEATHS_PER_PLACE * p->target && live(p) == 0)
+	p->backoff_end = now + (BACKOFF << (rounds < 5 ? rounds : 5));
+	if (live(p) == 0 && (p->boot_crashes >= DEATHS_PER_PLACE * p->target ||
+			     now - p->boot_trouble > PATIENCE))
 		fail(p, why);
+}
+
+void duet__supervisor_forgive(duet_pool *p)
+{
+	p->boot_deaths = p->boot_crashes = 0;
+	p->boot_trouble = p->backoff_end = 0;
 }
 
 void duet__supervisor_fill(duet_pool *p)
@@ -169,7 +186,7 @@ void duet__supervisor_fill(duet_pool *p)
 		}
 		int r = spawn(p);
 		if (r < 0)
-			count_boot_death(p, duet_strerror(r));
+			count_boot_death(p, duet_strerror(r), false);
 	}
 }
 
@@ -184,8 +201,7 @@ void duet__supervisor_ready(duet__worker *w)
 	if (w->state != DUET__WORKER_STARTING)
 		return;
 	w->state = DUET__WORKER_UP;
-	p->boot_deaths = 0;
-	p->backoff_end = 0;
+	duet__supervisor_forgive(p);
 	if (p->loop != NULL)
 		duet__timer_stop(p->loop, &w->overdue);
 	duet__dispatch_soon(p);
@@ -362,14 +378,14 @@ static void on_exit_of(duet__worker *w, pid_t pid, int status)
 	bool booted = w->state != DUET__WORKER_STARTING;
 	bury(w, how);
 	if (!booted)
-		count_boot_death(p, how);
+		count_boot_death(p, how, !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);
 }
 
 static void on_fork_failure(duet__worker *w, int error)
 {
 	duet_pool *p = w->pool;
 	duet__supervisor_free(w);
-	count_boot_death(p, duet_strerror(error));
+	count_boot_death(p, duet_strerror(error), false);
 }
 
 static void on_news(duet_pool *p, const duet__news *news)
