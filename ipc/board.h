@@ -43,10 +43,10 @@ typedef struct duet__board {
 } duet__board;
 
 /* Worker: false if the job was taken back. */
-static inline bool duet__board_start(duet__board *b, unsigned ticket)
+static inline bool duet__board_start(_Atomic uint32_t *claim)
 {
 	uint32_t offered = DUET__CLAIM_OFFERED;
-	return atomic_compare_exchange_strong(&b->claim[ticket], &offered, DUET__CLAIM_STARTED);
+	return atomic_compare_exchange_strong(claim, &offered, DUET__CLAIM_STARTED);
 }
 
 /* Parent: the same race from the other side; true if the job will not start. */

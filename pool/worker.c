@@ -178,7 +178,7 @@ static void run_job(const duet__frame *f)
 {
 	if (!duet__outbox_is_empty(worker.board) && worker.clock - worker.unsent_since > PATIENCE)
 		flush();
-	if (!duet__board_start(worker.board, f->ticket)) {
+	if (!duet__board_start(&worker.board->claim[f->ticket])) {
 		put(&(duet__frame){.type = DUET__FRAME_SKIPPED,
 				   .ticket = f->ticket,
 				   .job = f->job,

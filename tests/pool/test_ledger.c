@@ -90,7 +90,7 @@ TEST(ledger_keeps_a_ticket_until_its_answer)
 	CHECK(duet__ledger_drop(&ledger, &c) == NULL); /* not started: nobody must die */
 	CHECK_EQ(hands[0].count, 0);
 	CHECK_EQ(hands[0].taken, 1);
-	CHECK(!duet__board_start((duet__board *)(void *)claims[0], c.ticket));
+	CHECK(!duet__board_start(&claims[0][c.ticket]));
 	CHECK(duet__ledger_answer(&ledger, &hands[0], c.ticket, id, &got));
 	CHECK(got == NULL);
 	CHECK_EQ(hands[0].taken, 0);
@@ -107,7 +107,7 @@ TEST(ledger_lost_worker)
 		duet__ledger_hand(&ledger, &hands[0], submit(&c[i], i));
 	}
 	submit(&waiting, 9);
-	CHECK(duet__board_start((duet__board *)(void *)claims[0], c[0].ticket));
+	CHECK(duet__board_start(&claims[0][c[0].ticket]));
 	duet__list lost;
 	duet__list_init(&lost);
 	duet__ledger_lost(&ledger, &hands[0], 10, &lost);
@@ -186,7 +186,7 @@ static void step_start(int h)
 	duet__call *c = duet__hand_first(&hands[h]);
 	if (c != NULL)
 		model_of(c)->started =
-			duet__call_is_started(c) || duet__board_start((void *)claims[h], c->ticket);
+			duet__call_is_started(c) || duet__board_start(&claims[h][c->ticket]);
 }
 
 /* The worker answers for any ticket, in use or not, as a confused one may. */
