@@ -483,6 +483,39 @@ static void reach_directly(duet_http *http)
 	duet_http_response_free(&out);
 }
 
+static void dying_proxy(int fd, int nth, void *arg)
+{
+	(void)nth;
+	server_take(fd, NULL);
+	server_say(fd, "%s", (const char *)arg);
+}
+
+static void through_dying_proxy(duet_http *http)
+{
+	duet_http_response out = {0};
+	int r = get(http, "https://example.invalid/", &out);
+
+	CHECK(r < 0 && r != DUET_ETIMEDOUT);
+	CHECK_HAS(duet_errmsg(), "proxy 127.0.0.1");
+	CHECK(out.body.data == NULL);
+}
+
+/* H16: a proxy that goes away, before, in and after its consent, is named. */
+TEST(h16_proxy_dying_is_typed)
+{
+	static const char *const lasts[] = {"", "HTTP/1.1 200 Conn", "garbage\r\n\r\n",
+					    "HTTP/1.1 200 Connected\r\n\r\n",
+					    "HTTP/1.1 200 Connected\r\n\r\nno TLS"};
+	char url[100];
+
+	for (size_t i = 0; i < sizeof(lasts) / sizeof(*lasts); i++) {
+		server = server_start(dying_proxy, (void *)lasts[i]);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
+		with_proxy(url, through_dying_proxy);
+		server_stop(server);
+	}
+}
+
 static void through_environment_proxy(duet_http *http)
 {
 	get_fails(http, server_url(server, "/"), -ECONNREFUSED, "proxy 127.0.0.1:1");

@@ -238,6 +238,43 @@ TEST(chat_null_content_is_a_success)
 	play(plan, (duet_llm_options){0}, tool_call);
 }
 
+static void redirect_away(int fd, int nth, void *arg)
+{
+	const struct server *thief = arg;
+	static const int statuses[] = {301, 302, 303, 307, 308};
+	char where[100];
+
+	(void)nth;
+	snprintf(where, sizeof(where), "Location: http://127.0.0.1:%d/v1\r\n", thief->port);
+	while (server_take(fd, NULL))
+		server_reply(fd, statuses[(server_log->requests - 1) % 5], where, "");
+}
+
+static int follow_none(void *l)
+{
+	duet_completion c;
+
+	for (int i = 0; i < 5; i++) {
+		CHECK_ERR(chat(l, &c), DUET_EREQUEST);
+		CHECK_EQ(c.attempts, 1);
+		duet_completion_free(&c);
+	}
+	return 0;
+}
+
+/* H12: no redirect takes the key, or anything, to another server. */
+TEST(h12_chat_redirect_brings_nobody_the_key)
+{
+	static const struct step plan[] = {{200, NULL, NULL}, END};
+	struct server *thief = server_start(by_plan, (void *)plan);
+
+	server = server_start(redirect_away, thief);
+	with_llm(server, (duet_llm_options){.api_key = "canary"}, follow_none);
+	CHECK_EQ(thief->log->connections, 0);
+	server_stop(server);
+	server_stop(thief);
+}
+
 static void echo_body(int fd, int nth, void *arg)
 {
 	struct server_request *r = malloc(sizeof(*r));
