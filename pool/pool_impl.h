@@ -82,11 +82,11 @@ struct duet_pool {
 	duet__timer respawn; /* the backoff is over                                           */
 	duet__watch *news;
 
-	int boot_deaths;       /* workers that ended before they were ready, in a row           */
-	int boot_crashes;      /* of them by a fault of their own, not killed from outside      */
+	int boot_deaths;        /* workers that ended before they were ready, in a row           */
+	int boot_crashes;       /* of them by a fault of their own, not killed from outside      */
 	duet_time boot_trouble; /* since when; 0 = there is none                                 */
-	duet_time backoff_end; /* nothing is forked before; 0 = none                            */
-	bool failed;           /* DUET_EPOOL                                                    */
+	duet_time backoff_end;  /* nothing is forked before; 0 = none                            */
+	bool failed;            /* DUET_EPOOL                                                    */
 	char why_failed[192];
 	bool closing;
 

@@ -9,7 +9,8 @@
  * is READY counts against the restart budget: after three per place in a row, each after a longer
  * pause, and with no other worker left, the pool has failed and every call ends with DUET_EPOOL;
  * likewise when for ten seconds none could be forked, or each was killed before it was READY.
- * If the zygote dies its workers die with it; the spare, forked beside it, takes over. */
+ * If the zygote dies its workers die with it; the spare, forked beside it, takes over.  A zygote that
+ * does not fork when it is told to counts as dead, and is killed. */
 #include "pool/pool_impl.h"
 
 #include "loop/core/fail.h"
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 enum { DEATHS_PER_PLACE = 3 };
-static const duet_time GREETING = DUET_S(5);
+static const duet_time GREETING = DUET_S(3);
 static const duet_time BACKOFF = DUET_MS(50);
 static const duet_time PATIENCE = DUET_S(10);
 
@@ -164,8 +165,8 @@ static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 		p->boot_trouble = now;
 	int rounds = p->boot_deaths / p->target;
 	p->backoff_end = now + (BACKOFF << (rounds < 5 ? rounds : 5));
-	if (live(p) == 0 && (p->boot_crashes >= DEATHS_PER_PLACE * p->target ||
-			     now - p->boot_trouble > PATIENCE))
+	if (live(p) == 0 &&
+	    (p->boot_crashes >= DEATHS_PER_PLACE * p->target || now - p->boot_trouble > PATIENCE))
 		fail(p, why);
 }
 
@@ -249,13 +250,23 @@ static void ask_to_stop(duet__worker *w, unsigned ticket)
 	atomic_fetch_or(&w->memory->board->claim[ticket], DUET__CLAIM_CANCEL);
 }
 
+/* Without a pid it was never forked: then it is the zygote that hangs.  It is our child and not
+ * reaped, so its number is its own. */
+static void on_silence(duet__worker *w)
+{
+	if (w->pid == 0 && w->pool->zygote.pid > 0)
+		kill(w->pool->zygote.pid, SIGKILL);
+	else
+		duet__supervisor_doom(w, "it did not report");
+}
+
 static void on_overdue(void *timer)
 {
 	duet__worker *w = duet__container_of(timer, duet__worker, overdue);
 	duet_time grace = w->pool->plan.options.grace;
 	duet__call *call = duet__hand_first(&w->hand);
 	if (!w->greeted) {
-		duet__supervisor_doom(w, "it did not report");
+		on_silence(w);
 		return;
 	}
 	if (call == NULL || call->timeout == DUET_FOREVER)

@@ -157,11 +157,20 @@ static void reap(void)
 	}
 }
 
+static void take_signals(void)
+{
+	struct signalfd_siginfo info;
+	while (read(zygote.signals, &info, sizeof(info)) > 0)
+		;
+}
+
+/* Who does not end at once, in the middle of a write to a dead disk say, is left to the kernel. */
 _Noreturn static void farewell(void)
 {
 	for (size_t i = 0; i < zygote.n; i++)
 		kill_group(zygote.children[i]);
 	for (int ms = 0; zygote.n > 0 && ms < FAREWELL_MS; ms++) {
+		take_signals();
 		reap();
 		if (zygote.n > 0)
 			poll(&(struct pollfd){.fd = zygote.signals, .events = POLLIN}, 1, 1);
@@ -253,14 +262,12 @@ _Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t paren
 	struct pollfd fds[3] = {{.fd = control, .events = POLLIN},
 				{.fd = zygote.signals, .events = POLLIN},
 				{.fd = zygote.parent, .events = POLLIN}};
-	struct signalfd_siginfo info;
 	for (;;) {
 		if (poll(fds, 3, -1) < 0)
 			continue;
 		if (fds[2].revents != 0)
 			farewell();
-		while (read(zygote.signals, &info, sizeof(info)) > 0)
-			;
+		take_signals();
 		reap();
 		if (fds[0].revents != 0)
 			obey();

@@ -201,6 +201,25 @@ TEST(family_survives_one_zygote)
 	CHECK_OK(duet_pool_close(pool));
 }
 
+static int hang_zygote(void *arg)
+{
+	(void)arg;
+	pid_t before = jobs_pid(pool), zygote = zygote_of(before);
+	CHECK_EQ(kill(zygote, SIGSTOP), 0);
+	CHECK_ERR(duet_pool_call(pool, "spin", DUET_STR(""), NULL), DUET_ETIMEDOUT);
+	CHECK_OK(duet_pool_call(pool, "echo", DUET_STR("x"), NULL));
+	CHECK_NE(zygote_of(jobs_pid(pool)), zygote);
+	return 0;
+}
+
+/* A zygote that hangs is replaced too. */
+TEST(family_survives_a_hanging_zygote)
+{
+	pool = jobs_pool(&(duet_pool_options){.workers = 1, .job_timeout = DUET_MS(100)});
+	CHECK_OK(duet_run(hang_zygote, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
 /* ---- what is inherited ---- */
 
 static int job_fds(duet_job *job)
