@@ -64,8 +64,6 @@ void duet__dispatch_send(duet__worker *w)
 
 static bool append_frame(duet__worker *w, const duet__frame *f)
 {
-	if (w->message == NULL && (w->message = aligned_alloc(64, DUET__MESSAGE_MAX)) == NULL)
-		return false;
 	size_t n =
 		duet__frame_put(w->message + w->message_len, DUET__MESSAGE_MAX - w->message_len, f);
 	if (n == 0) {

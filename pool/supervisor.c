@@ -48,8 +48,13 @@ static void on_farewell(void *timer);
 static duet__worker *worker_new(duet_pool *p)
 {
 	duet__worker *w = calloc(1, sizeof(*w));
-	if (w == NULL)
+	unsigned char *message = aligned_alloc(64, DUET__MESSAGE_MAX);
+	if (w == NULL || message == NULL) {
+		free(w);
+		free(message);
 		return NULL;
+	}
+	w->message = message;
 	w->pool = p;
 	w->epoch = ++p->epochs;
 	w->number = free_number(p);
