@@ -132,13 +132,20 @@ TEST_WITHIN(family_ends_with_the_parent_and_its_directory, 60)
 
 static pid_t zygote_of(pid_t worker)
 {
-	char path[64];
+	char path[64], name[32] = "";
 	int parent = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker);
 	FILE *f = fopen(path, "re");
 	CHECK(f != NULL);
 	CHECK_EQ(fscanf(f, "%*d (%*[^)]) %*c %d", &parent), 1);
 	fclose(f);
+	/* an orphan's parent is not to be killed: it is the test runner */
+	snprintf(path, sizeof(path), "/proc/%d/comm", parent);
+	f = fopen(path, "re");
+	CHECK(f != NULL);
+	CHECK(fgets(name, sizeof(name), f) != NULL);
+	fclose(f);
+	CHECK_STR(name, "duet-zygote\n");
 	return parent;
 }
 
