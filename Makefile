@@ -23,7 +23,8 @@ $(OUT)/CMakeCache.txt:
 
 demo:
 	@sh scripts/setup build
-	@$(MAKE) build
+	@$(MAKE) $(OUT)/CMakeCache.txt
+	@cmake --build $(OUT) --parallel $(JOBS) --target example_mixed_workload
 	@$(OUT)/examples/mixed_workload $(DEMO)
 
 test:
