@@ -85,6 +85,7 @@ struct duet_http {
 	size_t limit;        /* requests in flight: .max_connections, less when descriptors
 	                        have run out                                                */
 	size_t active, queued;
+	bool is_crowded; /* idle connections are to give their descriptors back         */
 
 	struct duet__handle *idle_handles;
 

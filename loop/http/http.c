@@ -9,11 +9,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Requests that go out in one turn: opening a connection takes tens of microseconds, and nobody
  * else runs meanwhile. */
 enum { STARTS_PER_TURN = 16 };
+
+enum { FDS_FOR_OTHERS = 32 };
 
 /* --- curl --- */
 
@@ -92,6 +95,19 @@ static int check_options(const duet_http_options *o)
 	return 0;
 }
 
+/* Leaves a few descriptors to the rest of the program. */
+static void heed_descriptors(duet_http_options *o)
+{
+	struct rlimit r;
+	size_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY)
+		return;
+	most = r.rlim_cur > 2 * FDS_FOR_OTHERS ? r.rlim_cur - FDS_FOR_OTHERS : FDS_FOR_OTHERS;
+	if (o->max_connections > most)
+		o->max_connections = most;
+}
+
 static int take_options(duet_http *h, const duet_http_options *o)
 {
 	int r;
@@ -106,6 +122,7 @@ static int take_options(duet_http *h, const duet_http_options *o)
 		h->options = *o;
 	h->options.proxy = h->options.no_proxy = NULL;
 	fill_defaults(&h->options);
+	heed_descriptors(&h->options);
 	h->limit = h->options.max_connections;
 	r = copy_string(&h->options.user_agent);
 	if (copy_string(&h->options.ca_file) < 0 || r < 0)
@@ -198,11 +215,28 @@ static void start_some(duet_http *h)
 		duet__hook_arm(h->loop, &h->hook);
 }
 
+/* Closes the shards that nobody uses, and with them their connections. */
+static void drop_idle(duet_http *h)
+{
+	size_t kept = 0;
+
+	h->is_crowded = false;
+	for (size_t i = 0; i < h->shard_count; i++) {
+		if (h->shards[i]->active > 0)
+			h->shards[kept++] = h->shards[i];
+		else
+			duet__shard_close(h->shards[i]);
+	}
+	h->shard_count = kept;
+}
+
 static void on_turn_end(duet__hook *hook)
 {
 	duet_http *h = duet__container_of(hook, duet_http, hook);
 
 	duet__sockets_report_broken(h);
+	if (h->is_crowded)
+		drop_idle(h);
 	resume_paused(h);
 	start_some(h);
 	for (size_t i = 0; i < h->shard_count; i++) {

@@ -231,7 +231,8 @@ void duet__transfer_blame(duet__transfer *x, int code, const char *format, ...)
 	va_end(args);
 }
 
-/* Waits until another of this client gives a descriptor back; false if none will. */
+/* Waits for a descriptor: for one that a request under way gives back, else for those of idle
+ * connections.  -> false: there are none to hope for */
 static bool wait_for_descriptor(duet__transfer *x)
 {
 	duet_http *h = x->http;
@@ -241,13 +242,15 @@ static bool wait_for_descriptor(duet__transfer *x)
 		return false;
 	for (size_t i = 0; i < h->shard_count; i++)
 		running += h->shards[i]->active;
-	if (running < 2)
+	if (running < 2 && h->open_sockets == 0)
 		return false;
 	unplug(x);
 	x->out_of_fds = false;
-	h->limit = running - 1;
 	duet__line_return(x);
 	move(x, DUET__TRANSFER_QUEUED);
+	h->limit = running < 2 ? 1 : running - 1;
+	h->is_crowded = running < 2;
+	duet__line_advance(h);
 	return true;
 }
 

@@ -30,7 +30,8 @@ typedef struct duet_http duet_http;
 
 /* Every field may be 0 for its default.  Strings are copied. */
 typedef struct duet_http_options {
-	size_t max_connections; /* requests in flight at once, all hosts together; 0 = 1000     */
+	size_t max_connections; /* requests in flight at once, all hosts together; 0 = 1000.
+	                           No more than RLIMIT_NOFILE less 32                           */
 	size_t max_per_host;    /* the same for each host and port; 0 = no limit of its own     */
 
 	/* Defaults for requests that say nothing; DUET_FOREVER = no limit. */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-static struct server *server, *other;
+static struct server *server, *other, *spare;
 
 enum { NOW, MOST }; /* marks: requests under way, and the most there were */
 
@@ -170,6 +171,44 @@ TEST(limits_no_descriptor_is_typed)
 	server = server_start(slow, NULL);
 	with_client(NULL, none_left);
 	server_stop(server);
+}
+
+static void set_descriptors(rlim_t n)
+{
+	struct rlimit r = {n, 1024};
+
+	CHECK(setrlimit(RLIMIT_NOFILE, &r) == 0);
+}
+
+/* Ten idle connections to one server, no descriptor left, and a request for the other. */
+static void crowd(duet_http *http)
+{
+	duet_http_response out = {0};
+	duet_http_stats_t stats;
+	int lowest_free;
+
+	http_ = http;
+	CHECK_OK(duet_map(10, 0, get_nth, NULL, NULL));
+	CHECK_OK(duet_http_stats(http, &stats));
+	CHECK_EQ(stats.sockets, 10);
+	CHECK((lowest_free = dup(0)) >= 0);
+	CHECK(close(lowest_free) == 0);
+	set_descriptors((rlim_t)lowest_free);
+	CHECK_OK(get(http, server_url(spare, "/"), &out));
+	set_descriptors(1024);
+	CHECK_OK(duet_http_stats(http, &stats));
+	CHECK_EQ(stats.sockets, 1);
+	duet_http_response_free(&out);
+}
+
+/* L2: idle connections give their descriptors back to who needs one. */
+TEST(limits_idle_connections_make_room)
+{
+	server = server_start(slow, NULL);
+	spare = server_start(slow, NULL);
+	with_client(NULL, crowd);
+	server_stop(server);
+	server_stop(spare);
 }
 
 static void six_hundred(duet_http *http)
