@@ -77,14 +77,15 @@ static void blame_size(duet__transfer *x)
 	duet__transfer_blame(x, DUET_E2BIG, "the body is larger than %zu bytes", x->max_body);
 }
 
-/* "Name: value\r\n" to "Name\0value\0".  Lines without a colon, or with a NUL, are no headers. */
+/* "Name: value\r\n" to "Name\0value\0".  Lines without a colon, with a NUL, or that go on with the
+ * line before (which nobody may send any more) are no headers. */
 static bool keep_header(duet__transfer *x, const char *line, size_t n)
 {
 	const char *colon = memchr(line, ':', n);
 	const char *end = line + n;
 	const char *value;
 
-	if (colon == NULL || memchr(line, '\0', n) != NULL)
+	if (colon == NULL || is_space(line[0]) || memchr(line, '\0', n) != NULL)
 		return true;
 	for (value = colon + 1; value < end && is_space(*value); value++)
 		;

@@ -172,6 +172,10 @@ static duet__verdict attempt_once(duet__call *c, duet__verdict (*attempt)(duet__
 	c->sent_at = duet_now();
 	v = attempt(c);
 	c->out->service_time = duet_now() - c->sent_at;
+	if (v.code == 0 && c->out->text == NULL && (c->out->text = strdup("")) == NULL) {
+		duet__fail(DUET_ENOMEM);
+		v = duet__call_judge_code(c, DUET_ENOMEM);
+	}
 	if (v.code == 0) {
 		duet__pace_succeeded(p);
 		settle_tokens(c);

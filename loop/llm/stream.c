@@ -3,10 +3,13 @@
 #include "loop/llm/client.h"
 #include "loop/llm/wire.h"
 #include <duet/json.h>
+#include <duet/scope.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ERROR_BODY_MAX = 65536 };
+
+#define DRAIN_TIME DUET_MS(50)
 
 static const char *header_of(const void *answer, const char *name)
 {
@@ -88,14 +91,30 @@ static bool ends_done(duet_http_stream *s)
 	return rest != NULL && is_done(rest, len);
 }
 
+/* Reads what follows [DONE], which is the end of the body: then the connection can be used again.
+ * Nobody is kept waiting for it. */
+static void drain(duet_http_stream *s)
+{
+	duet_scope scope;
+	char rest[256];
+
+	if (duet_scope_enter(&scope, DRAIN_TIME) < 0)
+		return;
+	while (duet_http_stream_read(s, rest, sizeof(rest)) > 0)
+		;
+	duet_scope_exit(&scope);
+}
+
 static int read_tokens(duet__call *c, duet_http_stream *s)
 {
 	duet_sse_event e;
 	int r;
 
 	while ((r = duet_http_stream_sse(s, &e)) > 0) {
-		if (is_done(e.data, e.len))
+		if (is_done(e.data, e.len)) {
+			drain(s);
 			return 0;
+		}
 		if ((r = take_chunk(c, &e)) < 0)
 			return r;
 	}

@@ -2,6 +2,7 @@
 
 #include "tests/lib/test.h"
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -158,12 +159,13 @@ static _Noreturn void accept_all(int listener, server_script *script, void *arg)
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	for (;;) {
-		int fd = accept(listener, NULL, NULL);
+		int fd = accept(listener, NULL, NULL), yes = 1;
 		struct connection *c;
 		pthread_t thread;
 
 		if (fd < 0)
 			_exit(1);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 		c = malloc(sizeof(*c));
 		*c = (struct connection){fd, server_log->connections++, script, arg};
 		if (pthread_create(&thread, &detached, serve, c) != 0)

@@ -76,7 +76,7 @@ typedef struct duet_chat {
 /* The answer.  duet_llm_chat and duet_llm_stream always set it, so that a failed call can be
  * accounted for too: status, attempts, times, and raw as far as there was an answer. */
 typedef struct duet_completion {
-	char *text; /* NUL-terminated; NULL if there is none                                     */
+	char *text; /* NUL-terminated; after a success never NULL                                     */
 	size_t text_len;
 	int status;   /* HTTP status of the last attempt; 0 = it got none                        */
 	int attempts; /* requests that went out, with those sent again on a fresh connection     */

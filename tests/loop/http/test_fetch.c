@@ -168,6 +168,36 @@ TEST(client_kept_serves_several_runs)
 	server_stop(server);
 }
 
+static int sleep_an_hour(void *arg)
+{
+	(void)arg;
+	return duet_sleep(DUET_S(3600));
+}
+
+static int get_beside_sleep(void *arg)
+{
+	duet_task *sleeper = duet_spawn(sleep_an_hour, NULL);
+	duet_time begun = duet_now();
+
+	for (int i = 0; i < 5; i++)
+		CHECK_OK(get_kept(arg));
+	CHECK_LE(duet_now() - begun, DUET_S(60));
+	CHECK_OK(duet_await(sleeper));
+	CHECK_GE(duet_now() - begun, DUET_S(3600));
+	return 0;
+}
+
+/* On the virtual clock a request takes the time that it takes, and sleeping none. */
+TEST(fetch_on_the_virtual_clock_is_not_overtaken)
+{
+	server = server_start(echo, NULL);
+	kept = duet_http_open(NULL);
+	CHECK_OK(duet_run_with(&(duet_run_options){.clock = DUET_CLOCK_VIRTUAL}, get_beside_sleep,
+			       NULL));
+	duet_http_close(kept);
+	server_stop(server);
+}
+
 /* Outside a run there is nothing to wait with. */
 TEST(fetch_outside_a_run_is_refused)
 {

@@ -220,7 +220,7 @@ static int tool_call(void *l)
 	duet_completion c;
 
 	CHECK_OK(chat(l, &c));
-	CHECK(c.text == NULL);
+	CHECK_STR(c.text, "");
 	CHECK_STR(c.finish_reason, "tool_calls");
 	CHECK_EQ(c.prompt_tokens, -1);
 	duet_completion_free(&c);

@@ -77,6 +77,33 @@ TEST(stream_done_without_blank_line_is_a_success)
 		    three_tokens);
 }
 
+static void say_chunked(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	while (server_take(fd, NULL)) {
+		server_say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n",
+			   strlen(WHOLE) - strlen(HEAD), WHOLE + strlen(HEAD));
+		server_pause_ms(2);
+		server_say(fd, "0\r\n\r\n");
+	}
+}
+
+static int five_streams(void *l)
+{
+	for (int i = 0; i < 5; i++)
+		CHECK_OK(three_tokens(l));
+	return 0;
+}
+
+/* A stream read to its end leaves its connection to the next. */
+TEST(stream_connections_are_used_again)
+{
+	server = server_start(say_chunked, NULL);
+	with_llm(server, (duet_llm_options){.seed = 1}, five_streams);
+	CHECK_EQ(server->log->connections, 1);
+	server_stop(server);
+}
+
 static int no_end(void *l)
 {
 	duet_completion c;
