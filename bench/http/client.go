@@ -1,8 +1,11 @@
 // The same requests by net/http: client URL CONCURRENCY REQUESTS [ROUNDS]
+// REQUESTS 0: streams, paced by the server
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +22,29 @@ func cpu() (float64, float64) {
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	s := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
 	return s(u.Utime) + s(u.Stime), float64(u.Maxrss) / 1024
+}
+
+type chunk struct {
+	Choices []struct {
+		Delta struct{ Content string }
+	}
+}
+
+func stream(client *http.Client, url string) (tokens int64) {
+	reply, err := client.Post(url, "application/json", nil)
+	if err != nil {
+		panic(err)
+	}
+	defer reply.Body.Close()
+	lines := bufio.NewScanner(reply.Body)
+	for lines.Scan() {
+		data := bytes.TrimPrefix(lines.Bytes(), []byte("data: "))
+		var c chunk
+		if len(data) > 0 && data[0] == '{' && json.Unmarshal(data, &c) == nil {
+			tokens++
+		}
+	}
+	return
 }
 
 func main() {
@@ -53,6 +79,25 @@ func main() {
 			}()
 		}
 		all.Wait()
+	}
+	if requests == 0 {
+		for i := 0; i < rounds; i++ {
+			before, _ := cpu()
+			var tokens int64
+			var all sync.WaitGroup
+			for i := 0; i < concurrency; i++ {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					atomic.AddInt64(&tokens, stream(client, url))
+				}()
+			}
+			all.Wait()
+			after, rss := cpu()
+			fmt.Printf("{\"client\":\"go stream\",\"c\":%d,\"cpu_us\":%.2f,\"rss_mib\":%.1f}\n",
+				concurrency, (after-before)*1e6/float64(tokens), rss)
+		}
+		return
 	}
 	run(concurrency * 4)
 	for i := 0; i < rounds; i++ {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # duet's client beside bare libcurl, aiohttp and Go: same server, turn by turn, server and client on
-# a core each; medians.
+# a core each; medians.  Streams: 200 of them, 100 tokens each, 10 ms apart, each token's JSON read;
+# their cost is for each token.
 # usage: bench/http/run.sh [BUILD_DIR [ROUNDS]]
 # needs, for what is not there to be left out: python3 with aiohttp, go
 here=$(dirname "$0")
@@ -31,6 +32,12 @@ for c in 100 1000; do
 	done
 done
 
+for round in $(seq "$rounds"); do
+	stream=http://127.0.0.1:$port/stream
+	on_one_core "$build/bench/http" -s -u "$stream" -c 200 -r 1
+	[ ! -x "$work/client_go" ] || on_one_core "$work/client_go" "$stream" 200 0 1
+done
+
 sed 's/[{}"]//g; s/: */:/g; s/, */,/g' "$results" | awk -F, '
 function value(name,  i) {
 	for (i = 1; i <= NF; i++)
@@ -38,7 +45,7 @@ function value(name,  i) {
 			return substr($i, length(name) + 2)
 }
 {
-	key = sprintf("%5d %-10s", value("c"), value("client"))
+	key = sprintf("%5d %-12s", value("c"), value("client"))
 	n = ++count[key]
 	speed[key, n] = value("req_s") + 0; cost[key, n] = value("cpu_us") + 0
 	rss[key] = value("rss_mib")
@@ -51,7 +58,7 @@ function median(of, key,  n, i, j, t, v) {
 	return v[int((n + 1) / 2)]
 }
 END {
-	print "    C client       req/s   us/req  RSS MiB"
+	print "    C client         req/s   us/each  RSS MiB"
 	for (key in count)
-		printf "%s %7d %8.1f %8.1f\n", key, median(speed, key), median(cost, key), rss[key] | "sort"
+		printf "%s %7d %9.1f %8.1f\n", key, median(speed, key), median(cost, key), rss[key] | "sort"
 }'
