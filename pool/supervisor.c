@@ -168,8 +168,9 @@ static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 	p->boot_crashes += crashed;
 	if (p->boot_trouble == 0)
 		p->boot_trouble = now;
-	int rounds = p->boot_deaths / p->target;
-	p->backoff_end = now + (BACKOFF << (rounds < 5 ? rounds : 5));
+	int rounds = (p->boot_deaths - 1) / p->target; /* the first is tried again at once */
+	if (rounds > 0)
+		p->backoff_end = now + (BACKOFF << (rounds < 6 ? rounds - 1 : 5));
 	if (live(p) == 0 &&
 	    (p->boot_crashes >= DEATHS_PER_PLACE * p->target || now - p->boot_trouble > PATIENCE))
 		fail(p, why);
