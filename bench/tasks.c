@@ -114,40 +114,37 @@ static int yield_1000(const struct row *row, long n)
 	return yield_among(row, n, 1000);
 }
 
-/* A message there and one back, between two tasks. */
+/* One message that two tasks hand to and fro. */
 
-struct pair {
-	duet_queue *there, *back;
+struct side {
+	duet_queue *in, *out;
 	long n;
 };
 
-static int answer(void *arg)
+static int pass_on(void *arg)
 {
-	struct pair *p = arg;
+	struct side *s = arg;
 	void *item;
 
-	for (long i = 0; i < p->n; i++) {
-		must(duet_queue_get(p->there, &item));
-		must(duet_queue_put(p->back, item));
+	for (long i = 0; i < s->n; i++) {
+		must(duet_queue_get(s->in, &item));
+		must(duet_queue_put(s->out, item));
 	}
 	return 0;
 }
 
 static int queue(const struct row *row, long n)
 {
-	struct pair p = {duet_queue_new(1), duet_queue_new(1), n / 2};
-	duet_task *t = duet_spawn(answer, &p);
-	void *item = NULL;
-	double began = clock_ns(CLOCK_MONOTONIC);
+	duet_queue *there = duet_queue_new(1), *back = duet_queue_new(1);
+	struct side sides[] = {{there, back, n / 2}, {back, there, n / 2}};
+	duet_task *tasks[] = {duet_spawn(pass_on, &sides[0]), duet_spawn(pass_on, &sides[1])};
 
-	for (long i = 0; i < p.n; i++) {
-		must(duet_queue_put(p.there, item));
-		must(duet_queue_get(p.back, &item));
-	}
-	show(row->name, (clock_ns(CLOCK_MONOTONIC) - began) / (double)(2 * p.n));
-	must(duet_await(t));
-	duet_queue_free(p.there);
-	duet_queue_free(p.back);
+	must(duet_queue_put(there, NULL));
+	double began = clock_ns(CLOCK_MONOTONIC);
+	must(duet_gather(tasks, 2, NULL));
+	show(row->name, (clock_ns(CLOCK_MONOTONIC) - began) / (double)n);
+	duet_queue_free(there);
+	duet_queue_free(back);
 	return 0;
 }
 

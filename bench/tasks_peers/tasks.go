@@ -55,16 +55,19 @@ func yieldAmong(name string, n, tasks int) {
 
 func queue(name string, n int) {
 	there, back := make(chan int, 1), make(chan int, 1)
-	go func() {
-		for i := range there {
-			back <- i
-		}
-	}()
-	perOp(name, n, func() {
+	var done sync.WaitGroup
+	passOn := func(in, out chan int) {
 		for i := 0; i < n/2; i++ {
-			there <- i
-			<-back
+			out <- <-in
 		}
+		done.Done()
+	}
+	done.Add(2)
+	perOp(name, n, func() {
+		go passOn(there, back)
+		go passOn(back, there)
+		there <- 0
+		done.Wait()
 	})
 }
 

@@ -49,16 +49,13 @@ async def yield_among(name, n, count):
 async def queue(name, n):
     there, back = asyncio.Queue(1), asyncio.Queue(1)
 
-    async def answer():
+    async def pass_on(source, sink):
         for _ in range(n // 2):
-            await back.put(await there.get())
+            await sink.put(await source.get())
 
-    task = asyncio.create_task(answer())
+    there.put_nowait(0)
     with PerOp(name, n):
-        for i in range(n // 2):
-            await there.put(i)
-            await back.get()
-    await task
+        await asyncio.gather(pass_on(there, back), pass_on(back, there))
 
 
 async def mutex_free(name, n):

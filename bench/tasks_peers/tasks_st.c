@@ -97,29 +97,32 @@ static void take(struct box *b)
 	st_cond_signal(b->changed);
 }
 
-static struct box there, back;
+struct side {
+	struct box *in, *out;
+	long n;
+};
 
-static void *answer(void *arg)
+static void *pass_on(void *arg)
 {
-	for (long n = (long)(intptr_t)arg; n > 0; n--) {
-		take(&there);
-		put(&back);
+	struct side *s = arg;
+
+	for (long i = 0; i < s->n; i++) {
+		take(s->in);
+		put(s->out);
 	}
 	return NULL;
 }
 
 static void queue(const char *name, long n)
 {
-	there.changed = st_cond_new();
-	back.changed = st_cond_new();
-	st_thread_t t = spawn(answer, (void *)(intptr_t)(n / 2));
+	struct box there = {st_cond_new(), 1}, back = {st_cond_new(), 0};
+	struct side sides[] = {{&there, &back, n / 2}, {&back, &there, n / 2}};
 	double began = clock_ns(CLOCK_MONOTONIC);
-	for (long i = 0; i < n / 2; i++) {
-		put(&there);
-		take(&back);
-	}
+	st_thread_t a = spawn(pass_on, &sides[0]), b = spawn(pass_on, &sides[1]);
+
+	st_thread_join(a, NULL);
+	st_thread_join(b, NULL);
 	show(name, "", (clock_ns(CLOCK_MONOTONIC) - began) / (double)n);
-	st_thread_join(t, NULL);
 }
 
 static st_mutex_t mutex;
