@@ -55,8 +55,10 @@ struct duet_loop {
 	uint64_t timer_order;
 	uint64_t random; /* state of the shuffle; 0 = first in, first out              */
 
-	int switches; /* until the clock is looked at                               */
-	int slices;   /* looks at the clock until the loop polls                    */
+	int switches;  /* until the next look at the clock                           */
+	int stride;    /* switches between two looks                                 */
+	int allowance; /* switches until the loop polls, in any case                 */
+	duet_time looked_at;
 	duet_time slice_end;
 	duet_time held_since; /* coarse clock: when the running task was switched to        */
 

@@ -2,7 +2,8 @@
  *
  * A task that suspends switches straight to the next ready one, not through the loop: that is one
  * switch rather than two.  The loop gets its turn when nothing is ready, and at the latest after
- * SLICE_TIME or SLICES * DUET__SWITCHES switches, so that busy tasks starve neither I/O nor timers.
+ * SLICE_TIME or SLICE_SWITCHES switches, so that busy tasks starve neither I/O nor timers.  Looking
+ * at the clock costs several switches: tasks that are quick are looked at seldom.
  *
  * A task that has ended hands its stack to the next ready one if that never ran: a burst of short
  * tasks runs on one warm stack without a single switch. */
@@ -10,9 +11,10 @@
 
 #include <duet/error.h>
 
-enum { SLICES = 16 };
+enum { SLICE_SWITCHES = 256, STRIDE = 16, LONG_STRIDE = 128 };
 
 #define SLICE_TIME DUET_US(500)
+#define QUICK      DUET_US(10) /* for STRIDE switches */
 
 _Thread_local duet_task *duet__current;
 _Thread_local duet_loop *duet__current_loop;
@@ -30,12 +32,39 @@ uint64_t duet__random(duet_loop *loop)
 	return x * UINT64_C(2685821657736338717);
 }
 
+/* What must be reproducible counts switches only. */
+static bool is_exact(const duet_loop *loop)
+{
+	return loop->slice_end == DUET_FOREVER;
+}
+
 bool duet__is_time_up(duet_loop *loop)
 {
-	if (loop->forked)
+	duet_time now;
+
+	if (loop->forked || (loop->allowance -= loop->stride) <= 0)
 		return true;
-	loop->switches = DUET__SWITCHES;
-	return --loop->slices <= 0 || duet__clock_monotonic() >= loop->slice_end;
+	if (!is_exact(loop)) {
+		now = duet__clock_monotonic();
+		if (now >= loop->slice_end)
+			return true;
+		loop->stride = (now - loop->looked_at) / loop->stride < QUICK / STRIDE ? LONG_STRIDE
+										       : STRIDE;
+		loop->looked_at = now;
+	}
+	loop->switches = loop->stride;
+	return false;
+}
+
+void duet__on_tick(duet_loop *loop, duet_task *self, duet_time now)
+{
+	duet_time held = now - loop->held_since;
+
+	loop->held_since = now;
+	if (!is_exact(loop))
+		loop->switches = 0; /* look at once: so long a stride no longer fits */
+	if (held > loop->options.slow)
+		duet__report_slow(self, held);
 }
 
 void duet__shuffle(duet_loop *loop)
@@ -144,16 +173,23 @@ static void run_call(duet_loop *loop)
 	switch_to(loop, caller);
 }
 
-void duet__run_ready(duet_loop *loop)
+static void begin_slice(duet_loop *loop)
 {
-	/* What must be reproducible counts switches only. */
-	bool is_exact = loop->random != 0 || duet__loop_is_virtual(loop);
-	duet_task *t;
+	bool must_be_exact = loop->random != 0 || duet__loop_is_virtual(loop);
 
 	loop->held_since = duet__clock_coarse();
-	loop->slice_end = is_exact ? DUET_FOREVER : duet__clock_monotonic() + SLICE_TIME;
-	loop->slices = SLICES;
-	loop->switches = DUET__SWITCHES;
+	loop->looked_at = duet__clock_monotonic();
+	loop->slice_end = must_be_exact ? DUET_FOREVER : loop->looked_at + SLICE_TIME;
+	loop->allowance = SLICE_SWITCHES;
+	loop->stride = must_be_exact || loop->stride == 0 ? STRIDE : loop->stride;
+	loop->switches = loop->stride;
+}
+
+void duet__run_ready(duet_loop *loop)
+{
+	duet_task *t;
+
+	begin_slice(loop);
 	t = duet__begin_next(loop, duet__next_task(loop));
 	if (t == NULL)
 		return;

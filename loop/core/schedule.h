@@ -5,7 +5,6 @@
 
 #include "loop/core/loop_impl.h"
 
-enum { DUET__SWITCHES = 16 }; /* between two looks at the clock */
 enum { DUET__FETCH_AHEAD = 8 };
 
 bool duet__is_time_up(duet_loop *loop);
@@ -50,14 +49,16 @@ static inline duet_task *duet__next_task(duet_loop *loop)
 	return t;
 }
 
+/* A tick of the coarse clock has passed since the last switch. */
+void duet__on_tick(duet_loop *loop, duet_task *self, duet_time now);
+
 /* self lets go of the loop: did it hold it too long? */
 static inline void duet__account(duet_loop *loop, duet_task *self)
 {
 	duet_time now = duet__clock_coarse();
 
-	if (now - loop->held_since > loop->options.slow)
-		duet__report_slow(self, now - loop->held_since);
-	loop->held_since = now;
+	if (now != loop->held_since)
+		duet__on_tick(loop, self, now);
 }
 
 /* To the next ready task, or the loop; returns when self is switched to. */
