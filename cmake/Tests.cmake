@@ -35,7 +35,7 @@ endfunction()
 # Every tests/ROOM/.../test_NOUN.c becomes the ctest ROOM/.../NOUN, labelled unit and with the
 # names of its folders.  Its folder's other .c files are fixtures, linked into each of them.  A
 # comment line "ctest-labels: threads" adds labels; "ctest-libs: crypto" adds libraries; "ctest-wrap:
-# duet__park" has calls of that function come to the test's __wrap_duet__park.  Labels that
+# malloc" has calls of that function come to the test's __wrap_malloc.  Labels that
 # mean something: threads (also runs under TSan), serial (runs while no other test does).
 function(duet_tests_find)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} test_*.c)

@@ -1,7 +1,7 @@
 #include "loop/core/park.h"
 
 #include "loop/core/fail.h"
-#include "loop/core/schedule.h"
+#include "loop/core/park_hot.h"
 
 static int refuse_without_task(void)
 {
@@ -24,29 +24,9 @@ int duet__enter_shielded(void)
 	return duet__current == NULL ? refuse_without_task() : 0;
 }
 
-static void suspend(duet_task *self, duet__waiter *w)
-{
-	duet_loop *loop = self->loop;
-
-	w->task = self;
-	self->parked = w;
-	self->since = loop->now;
-	loop->external += w->external;
-	duet__switch_away(self);
-	loop->external -= w->external;
-	self->parked = NULL;
-}
-
 int duet__park(duet__waiter *w)
 {
-	duet_task *self = duet__current;
-
-	if (!w->done && !self->cancelled)
-		suspend(self, w);
-	if (w->done)
-		return w->result;
-	duet__list_remove(&w->node);
-	return duet__task_refuse(self);
+	return duet__park_here(w);
 }
 
 int duet__park_shielded(duet__waiter *w)
@@ -55,7 +35,7 @@ int duet__park_shielded(duet__waiter *w)
 
 	self->parked_shielded = true;
 	while (!w->done && !self->loop->doomed)
-		suspend(self, w);
+		duet__suspend(self, w);
 	self->parked_shielded = false;
 	if (w->done)
 		return w->result;
@@ -65,13 +45,7 @@ int duet__park_shielded(duet__waiter *w)
 
 void duet__wake(duet__waiter *w, int result)
 {
-	if (w->done)
-		return;
-	duet__list_remove(&w->node);
-	w->done = true;
-	w->result = result;
-	if (w->task != NULL)
-		duet__make_ready(w->task);
+	duet__wake_here(w, result);
 }
 
 bool duet__wake_first(duet__list *waiters, int result)

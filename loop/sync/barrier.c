@@ -46,7 +46,7 @@ int duet_barrier_wait(duet_barrier *b)
 {
 	if (b == NULL)
 		return duet__fail_no("barrier");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (b->aborted)

@@ -182,7 +182,7 @@ int duet_channel_try_send(duet_sender *s, const void *element)
 	struct party *receiver = first_party(&c->receiving);
 	if (receiver != NULL) {
 		memcpy(receiver->element.to, element, c->element_size);
-		duet__wake(&receiver->waiter, 1);
+		duet__wake_here(&receiver->waiter, 1);
 		return 0;
 	}
 	if (c->receivers == 0)
@@ -201,7 +201,7 @@ int duet_channel_send(duet_sender *s, const void *element)
 {
 	if (s == NULL)
 		return duet__fail_no("sender");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (!must_wait_to_send(s->channel))
@@ -220,7 +220,7 @@ static void receive_buffered(struct channel *c, void *element)
 	if (sender == NULL)
 		return;
 	push(c, sender->element.from);
-	duet__wake(&sender->waiter, 0);
+	duet__wake_here(&sender->waiter, 0);
 }
 
 int duet_channel_try_recv(duet_receiver *r, void *element)
@@ -235,7 +235,7 @@ int duet_channel_try_recv(duet_receiver *r, void *element)
 	struct party *sender = first_party(&c->sending);
 	if (sender != NULL) {
 		memcpy(element, sender->element.from, c->element_size);
-		duet__wake(&sender->waiter, 0);
+		duet__wake_here(&sender->waiter, 0);
 		return 1;
 	}
 	return c->senders == 0 ? 0 : duet__fail(DUET_EAGAIN);
@@ -250,7 +250,7 @@ int duet_channel_recv(duet_receiver *r, void *element)
 {
 	if (r == NULL)
 		return duet__fail_no("receiver");
-	int rc = duet__wait_begin();
+	int rc = duet__enter_here();
 	if (rc < 0)
 		return rc;
 	if (!must_wait_to_receive(r->channel))

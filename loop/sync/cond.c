@@ -24,7 +24,7 @@ int duet_cond_wait(duet_cond *c, duet_mutex *m)
 {
 	if (c == NULL)
 		return duet__fail_no("condition");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	DUET__WAITER(w, "condition");

@@ -39,7 +39,7 @@ int duet_event_wait(duet_event *e)
 {
 	if (e == NULL)
 		return duet__fail_no("event");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (e->set)

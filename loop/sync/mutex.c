@@ -29,7 +29,7 @@ int duet_mutex_lock(duet_mutex *m)
 {
 	if (m == NULL)
 		return duet__fail_no("mutex");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	duet_task *self = duet__current;
@@ -83,7 +83,7 @@ int duet_mutex_unlock(duet_mutex *m)
 	}
 	duet__waiter *next = duet__container_of(node, duet__waiter, node);
 	m->owner = next->task;
-	duet__wake(next, 0);
+	duet__wake_here(next, 0);
 	return 0;
 }
 

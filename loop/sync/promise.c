@@ -98,7 +98,7 @@ int duet_promise_await(duet_promise *p, void **value)
 {
 	if (p == NULL)
 		return duet__fail_no("promise");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (p->resolved) {

@@ -80,7 +80,7 @@ int duet_queue_try_put(duet_queue *q, void *item)
 	struct mover *getter = first_mover(&q->getters);
 	if (getter != NULL) {
 		getter->item = item;
-		duet__wake(&getter->waiter, 0);
+		duet__wake_here(&getter->waiter, 0);
 	} else {
 		if (q->store.count >= q->capacity)
 			return duet__fail(DUET_EAGAIN);
@@ -101,7 +101,7 @@ int duet_queue_put(duet_queue *q, void *item)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (!is_full(q))
@@ -120,7 +120,7 @@ static void admit_putter(duet_queue *q)
 		return;
 	duet__store_push(&q->store, putter->item);
 	q->unfinished++;
-	duet__wake(&putter->waiter, 0);
+	duet__wake_here(&putter->waiter, 0);
 }
 
 int duet_queue_try_get(duet_queue *q, void **item)
@@ -138,7 +138,7 @@ int duet_queue_get(duet_queue *q, void **item)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (q->store.count > 0 || q->closed)
@@ -166,7 +166,7 @@ int duet_queue_join(duet_queue *q)
 {
 	if (q == NULL)
 		return duet__fail_no("queue");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (q->unfinished == 0 || q->closed)

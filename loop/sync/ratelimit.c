@@ -150,7 +150,7 @@ static bool take_now(duet_ratelimit *l, double n)
 int duet_ratelimit_take(duet_ratelimit *l, double n)
 {
 	int r = check(l, n);
-	if (r < 0 || (r = duet__wait_begin()) < 0)
+	if (r < 0 || (r = duet__enter_here()) < 0)
 		return r;
 	if (take_now(l, n))
 		return 0;

@@ -37,7 +37,7 @@ int duet_sem_acquire(duet_sem *s)
 {
 	if (s == NULL)
 		return duet__fail_no("semaphore");
-	int r = duet__wait_begin();
+	int r = duet__enter_here();
 	if (r < 0)
 		return r;
 	if (s->taken < s->permits) {

@@ -7,21 +7,12 @@
 #define DUET_SYNC_WAIT_H
 
 #include "loop/core/fail.h"
-#include "loop/core/park.h"
-#include "loop/core/task_impl.h"
-
-/* duet__enter, without the call where nothing stands against it. */
-static inline int duet__wait_begin(void)
-{
-	const duet_task *self = duet__current;
-
-	return self != NULL && !self->cancelled ? 0 : duet__enter();
-}
+#include "loop/core/park_hot.h"
 
 /* -> what the wake said; the words for DUET_ECLOSED are added here. */
 static inline int duet__wait_parked(duet__waiter *w)
 {
-	int r = duet__park(w);
+	int r = duet__park_here(w);
 
 	if (r == DUET_ECLOSED)
 		return duet__failf(r, "waiting for a %s that was closed or freed meanwhile",
