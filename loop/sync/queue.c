@@ -71,10 +71,8 @@ static int wait_to_move(duet__list *movers, struct mover *m)
 	return duet__wait_parked(&m->waiter);
 }
 
-int duet_queue_try_put(duet_queue *q, void *item)
+static inline int put_now(duet_queue *q, void *item)
 {
-	if (q == NULL)
-		return duet__fail_no("queue");
 	if (q->closed)
 		return duet__fail(DUET_ECLOSED);
 	struct mover *getter = first_mover(&q->getters);
@@ -92,6 +90,11 @@ int duet_queue_try_put(duet_queue *q, void *item)
 	return 0;
 }
 
+int duet_queue_try_put(duet_queue *q, void *item)
+{
+	return q != NULL ? put_now(q, item) : duet__fail_no("queue");
+}
+
 static bool is_full(const duet_queue *q)
 {
 	return !q->closed && q->store.count >= q->capacity;
@@ -105,7 +108,7 @@ int duet_queue_put(duet_queue *q, void *item)
 	if (r < 0)
 		return r;
 	if (!is_full(q))
-		return duet_queue_try_put(q, item);
+		return put_now(q, item);
 	struct mover self = {.waiter = DUET__WAITER_(self.waiter, "queue put", false),
 			     .item = item};
 	return wait_to_move(&q->putters, &self);
@@ -123,15 +126,18 @@ static void admit_putter(duet_queue *q)
 	duet__wake_here(&putter->waiter, 0);
 }
 
-int duet_queue_try_get(duet_queue *q, void **item)
+static inline int get_now(duet_queue *q, void **item)
 {
-	if (q == NULL)
-		return duet__fail_no("queue");
 	if (q->store.count == 0)
 		return duet__fail(q->closed ? DUET_ECLOSED : DUET_EAGAIN);
 	*item = duet__store_pop(&q->store);
 	admit_putter(q);
 	return 0;
+}
+
+int duet_queue_try_get(duet_queue *q, void **item)
+{
+	return q != NULL ? get_now(q, item) : duet__fail_no("queue");
 }
 
 int duet_queue_get(duet_queue *q, void **item)
@@ -142,7 +148,7 @@ int duet_queue_get(duet_queue *q, void **item)
 	if (r < 0)
 		return r;
 	if (q->store.count > 0 || q->closed)
-		return duet_queue_try_get(q, item);
+		return get_now(q, item);
 	struct mover self = {.waiter = DUET__WAITER_(self.waiter, "queue get", false)};
 	r = wait_to_move(&q->getters, &self);
 	if (r == 0)
