@@ -255,9 +255,7 @@ static void detach(duet_http *h)
 	for (size_t i = 0; i < h->shard_count; i++)
 		duet__shard_close(h->shards[i]);
 	h->shard_count = 0;
-	free(h->sockets);
-	h->sockets = NULL;
-	h->socket_slots = 0;
+	duet__sockets_forget(h);
 	h->loop = NULL;
 }
 

@@ -25,5 +25,6 @@ void duet__shard_close(duet__shard *s);
 /* socket.c: curl's wish for a descriptor, as CURLMOPT_SOCKETFUNCTION. */
 int duet__socket_wish(CURL *easy, curl_socket_t fd, int what, void *shard, void *data);
 void duet__sockets_report_broken(duet_http *h);
+void duet__sockets_forget(duet_http *h); /* curl has none open any more */
 
 #endif

@@ -3,7 +3,9 @@
  * A connection's descriptor stays watched for reading between requests ("sticky"): that saves two
  * epoll_ctl for each.  If it becomes readable while nobody uses it, the server has closed it, and
  * it is watched no more; curl finds out when it wants to use it again.  curl's own descriptors (of
- * a name lookup) never reach duet__socket_close, so those are let go when curl says so. */
+ * a name lookup) never reach duet__socket_close, so those are let go when curl says so.  Nor do
+ * those that did not connect: curl closes them itself, and what is left of them here goes when curl
+ * wants them no more, when their number comes again, or with the client. */
 #include "loop/core/watch.h"
 #include "loop/http/handle.h"
 #include "loop/http/shard.h"
@@ -59,11 +61,24 @@ static void on_ready(void *context, int events)
 					(events & DUET__WRITE ? CURL_CSELECT_OUT : 0));
 }
 
+static void drop(duet__socket *s)
+{
+	duet__list_remove(&s->node);
+	duet__watch_close(s->watch);
+	s->http->sockets[s->fd] = NULL;
+	s->http->open_sockets -= s->is_own;
+	free(s);
+}
+
 static duet__socket *add(duet_http *h, duet__shard *shard, int fd, bool is_own)
 {
 	duet__socket *s;
 
-	if (!make_slot(h, fd) || (s = calloc(1, sizeof(*s))) == NULL)
+	if (!make_slot(h, fd))
+		return NULL;
+	if (h->sockets[fd] != NULL)
+		drop(h->sockets[fd]);
+	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	*s = (duet__socket){.http = h, .shard = shard, .fd = fd, .is_own = is_own};
 	duet__list_init(&s->node);
@@ -73,15 +88,8 @@ static duet__socket *add(duet_http *h, duet__shard *shard, int fd, bool is_own)
 		return NULL;
 	}
 	h->sockets[fd] = s;
+	h->open_sockets += is_own;
 	return s;
-}
-
-static void drop(duet__socket *s)
-{
-	duet__list_remove(&s->node);
-	duet__watch_close(s->watch);
-	s->http->sockets[s->fd] = NULL;
-	free(s);
 }
 
 curl_socket_t duet__socket_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -101,7 +109,6 @@ curl_socket_t duet__socket_open(void *context, curlsocktype purpose, struct curl
 		close(fd);
 		return CURL_SOCKET_BAD;
 	}
-	handle->http->open_sockets++;
 	handle->http->opened++;
 	return fd;
 }
@@ -111,10 +118,8 @@ int duet__socket_close(void *context, curl_socket_t fd)
 	duet_http *h = context;
 	duet__socket *s = find(h, fd);
 
-	if (s != NULL) {
+	if (s != NULL)
 		drop(s);
-		h->open_sockets--;
-	}
 	return close(fd);
 }
 
@@ -144,11 +149,19 @@ int duet__socket_wish(CURL *easy, curl_socket_t fd, int what, void *context, voi
 		s->wanted = 0;
 	if (s->wanted != 0)
 		watch(s, s->wanted);
-	else if (s->is_own)
-		watch(s, DUET__READ);
-	else
+	else if (!s->is_own || duet__watch_set(s->watch, DUET__READ) < 0)
 		drop(s);
 	return 0;
+}
+
+void duet__sockets_forget(duet_http *h)
+{
+	for (size_t fd = 0; fd < h->socket_slots; fd++)
+		if (h->sockets[fd] != NULL)
+			drop(h->sockets[fd]);
+	free(h->sockets);
+	h->sockets = NULL;
+	h->socket_slots = 0;
 }
 
 void duet__sockets_report_broken(duet_http *h)
