@@ -82,7 +82,7 @@ static void say_chunked(int fd, int nth, void *arg)
 	(void)nth, (void)arg;
 	while (server_take(fd, NULL)) {
 		server_say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n",
-			   strlen(WHOLE) - strlen(HEAD), WHOLE + strlen(HEAD));
+			   strlen(WHOLE) - strlen(HEAD), &WHOLE[strlen(HEAD)]);
 		server_pause_ms(2);
 		server_say(fd, "0\r\n\r\n");
 	}
