@@ -1,5 +1,6 @@
 /* Open, close, stats, and the tie between a pool and the run that uses it. */
 #include "pool/pool_impl.h"
+#include "pool/sandbox.h"
 
 #include "loop/core/fail.h"
 #include "loop/http/up.h"
@@ -64,6 +65,10 @@ static int check_options(const duet_pool_options *o)
 		return duet__failf(DUET_EINVAL, "a pool's times and counts cannot be negative");
 	if ((unsigned)o->transport > DUET_TRANSPORT_NNG)
 		return duet__failf(DUET_EINVAL, "there is no transport %d", (int)o->transport);
+	if (o->sandbox && duet__sandbox_probe() < 0)
+		return duet__failf(-ENOSYS,
+				   "this kernel cannot sandbox workers: it has no Landlock, "
+				   "or no seccomp");
 	return 0;
 }
 

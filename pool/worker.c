@@ -14,6 +14,7 @@
 #include "ipc/memory.h"
 #include "ipc/outbox.h"
 #include "pool/job_impl.h"
+#include "pool/sandbox.h"
 
 #include <duet/error.h>
 #include <stdio.h>
@@ -271,6 +272,8 @@ _Noreturn void duet__worker_run(const duet__plan *plan, const duet__order *order
 	if (plan->options.on_worker_start != NULL &&
 	    plan->options.on_worker_start(plan->options.worker_context) < 0)
 		leave(DUET__EXIT_START);
+	if (plan->options.sandbox && duet__sandbox_enter() < 0)
+		leave(DUET__EXIT_SANDBOX);
 	say(DUET__FRAME_READY, NULL, 0);
 	for (;;) {
 		size_t len = next_message(message);

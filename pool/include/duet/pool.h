@@ -76,6 +76,10 @@ typedef struct duet_pool_options {
 	                             allocations fail.  0 = no limit                            */
 	int nice;            /* added to the workers' nice value                           */
 	bool pin_workers;    /* each worker to one core, in turn                           */
+	bool sandbox;        /* jobs may read below /usr and /lib, and what was open when the start
+	                             hook had run; they may not write files, open sockets, start
+	                             processes or reach others.  Needs Landlock and seccomp: a
+	                             kernel without them is refused                             */
 	bool keep_secrets;   /* leave *_API_KEY, *TOKEN*, *SECRET*, *PASSWORD* and OPENAI_* in
 	                             the workers' environment; by default they are wiped        */
 	bool capture_output; /* lines that workers print on stdout and stderr go to the run's
@@ -114,7 +118,7 @@ DUET_BEGIN_DECLS
 /* Forks the workers.  Call it from main, early: before duet_run, and before anything starts a
  * thread, curl or nng in this process.  Workers see memory as it is at this moment.
  * -> a pool, or NULL with errno EINVAL (opened too late, bad options: see duet_errmsg()), ENOMEM,
- * EMFILE, EAGAIN */
+ * EMFILE, EAGAIN, ENOSYS (.sandbox, on a kernel without) */
 DUET_API duet_pool *duet_pool_open(const duet_pool_options *options);
 
 /* Runs the job in a worker, on `in` (lent for the call), and sets *out (may be NULL) to its reply,
