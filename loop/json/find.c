@@ -1,7 +1,8 @@
 /* Finding a value in text that the scanner has passed: no byte of it is looked at that need not
  * be, and nothing is copied. */
-#include "loop/core/fail.h"
+#include "loop/json/find.h"
 
+#include "loop/core/fail.h"
 #include <duet/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,21 +159,26 @@ static duet_bytes trim(duet_bytes text)
 	return DUET_BYTES(p, (size_t)(skip_value(p, end) - p));
 }
 
-int duet_json_find(duet_bytes text, const char *path, duet_bytes *value)
+bool duet__json_find(duet_bytes text, const char *path, duet_bytes *value)
 {
-	duet_bytes at = text;
-
-	if (path == NULL || value == NULL)
-		return duet__failf(DUET_EINVAL, "the path and the value must not be NULL");
 	while (*path != '\0') {
 		size_t n = strcspn(path, ".");
 
-		if (!find_step(at, path, n, &at))
-			return duet__failf(DUET_ENOENT, "the JSON text has no %.*s", (int)n, path);
+		if (!find_step(text, path, n, &text))
+			return false;
 		path += n;
 		if (*path == '.')
 			path++;
 	}
-	*value = trim(at);
-	return 0;
+	*value = trim(text);
+	return true;
+}
+
+int duet_json_find(duet_bytes text, const char *path, duet_bytes *value)
+{
+	if (path == NULL || value == NULL)
+		return duet__failf(DUET_EINVAL, "the path and the value must not be NULL");
+	if (duet__json_find(text, path, value))
+		return 0;
+	return duet__failf(DUET_ENOENT, "the JSON text has no %.100s", path);
 }

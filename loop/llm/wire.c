@@ -2,6 +2,7 @@
 
 #include "loop/core/fail.h"
 #include "loop/json/build.h"
+#include "loop/json/find.h"
 #include "loop/json/tree.h"
 #include <duet/json.h>
 #include <math.h>
@@ -64,7 +65,7 @@ static duet_bytes members_of(duet_bytes object)
 	duet_bytes first, whole;
 	const char *p;
 
-	duet_json_find(object, "", &whole);
+	duet__json_find(object, "", &whole);
 	p = (const char *)whole.data + 1;
 	first = DUET_BYTES(p, whole.len - 2);
 	for (size_t i = 0; i < first.len; i++)
@@ -79,7 +80,7 @@ static int check_object(duet_bytes text, const char *what)
 
 	if (duet_json_check(text) < 0)
 		return duet__failf(DUET_EINVAL, "%s is not valid JSON", what);
-	duet_json_find(text, "", &whole);
+	duet__json_find(text, "", &whole);
 	if (*(const char *)whole.data != '{')
 		return duet__failf(DUET_EINVAL, "%s is no JSON object", what);
 	return 0;
@@ -135,7 +136,7 @@ static int build_raw_stream(duet_bytes raw, duet_buf *body)
 
 	if ((r = check_object(raw, ".raw_body")) < 0)
 		return r;
-	if (duet_json_find(raw, "stream", &stream) == 0) {
+	if (duet__json_find(raw, "stream", &stream)) {
 		if (!is_word(stream, "true"))
 			return duet__failf(DUET_EINVAL, ".raw_body says \"stream\", but not true");
 		return duet_buf_copy(body, raw.data, raw.len);
@@ -177,7 +178,7 @@ static void take_count(duet_bytes usage, const char *name, int64_t *out)
 	duet_bytes value;
 	int64_t n;
 
-	if (duet_json_find(usage, name, &value) == 0 && duet_json_int(value, &n) == 0 && n >= 0)
+	if (duet__json_find(usage, name, &value) && duet_json_int(value, &n) == 0 && n >= 0)
 		*out = n;
 }
 
@@ -185,7 +186,7 @@ static void take_usage(duet_bytes body, duet_completion *out)
 {
 	duet_bytes usage;
 
-	if (duet_json_find(body, "usage", &usage) < 0)
+	if (!duet__json_find(body, "usage", &usage))
 		return;
 	take_count(usage, "prompt_tokens", &out->prompt_tokens);
 	take_count(usage, "completion_tokens", &out->completion_tokens);
@@ -196,7 +197,7 @@ static void take_reason(duet_bytes choice, duet_completion *out)
 	duet_bytes value;
 	char *text;
 
-	if (duet_json_find(choice, "finish_reason", &value) < 0 ||
+	if (!duet__json_find(choice, "finish_reason", &value) ||
 	    duet_json_text(value, &text, NULL) < 0)
 		return;
 	snprintf(out->finish_reason, sizeof(out->finish_reason), "%s", text);
@@ -209,7 +210,7 @@ static int look_for_error(duet_bytes body)
 	char words[QUOTED + 1], code[64];
 	duet_bytes error;
 
-	if (duet_json_find(body, "error", &error) < 0 || is_word(error, "null"))
+	if (!duet__json_find(body, "error", &error) || is_word(error, "null"))
 		return 0;
 	duet__wire_error(body, words, sizeof(words), code, sizeof(code));
 	return duet__failf(DUET_ESERVER, "the server reports an error%s%s: %s",
@@ -232,7 +233,7 @@ static int take_text(duet_bytes message, duet_bytes body, char **text, size_t *l
 	duet_bytes content;
 	int r;
 
-	if (duet_json_find(message, "content", &content) < 0 || is_word(content, "null"))
+	if (!duet__json_find(message, "content", &content) || is_word(content, "null"))
 		return 0;
 	r = duet_json_text(content, text, len);
 	return r == DUET_EINVAL ? refuse(body, "its content is no string") : r;
@@ -245,8 +246,8 @@ int duet__wire_reply(duet_bytes body, duet_completion *out)
 
 	if ((r = check_body(body)) < 0)
 		return r;
-	if (duet_json_find(body, "choices.0", &choice) < 0 ||
-	    duet_json_find(choice, "message", &message) < 0)
+	if (!duet__json_find(body, "choices.0", &choice) ||
+	    !duet__json_find(choice, "message", &message))
 		return refuse(body, "there is no choices[0].message");
 	if ((r = take_text(message, body, &out->text, &out->text_len)) < 0)
 		return r;
@@ -264,10 +265,10 @@ int duet__wire_chunk(duet_bytes data, char **text, size_t *len, duet_completion 
 	if ((r = check_body(data)) < 0)
 		return r;
 	take_usage(data, out);
-	if (duet_json_find(data, "choices.0", &choice) < 0)
+	if (!duet__json_find(data, "choices.0", &choice))
 		return 0; /* the last chunk, with the usage */
 	take_reason(choice, out);
-	if (duet_json_find(choice, "delta", &delta) < 0)
+	if (!duet__json_find(choice, "delta", &delta))
 		return 0;
 	return take_text(delta, data, text, len);
 }
