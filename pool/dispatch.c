@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MOST = DUET__TICKETS / 2, MESSAGES_PER_TURN = 32 };
+enum { BATCH_MOST = DUET__TICKETS / 2, MESSAGES_PER_TURN = 8 };
 static const duet_time BATCH_TIME = DUET_US(200);
 static const duet_time TICK = DUET_MS(2);
 static const duet_time STUCK = DUET_US(500);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -184,6 +185,22 @@ static duet_pool *pool_new(void)
 	return p;
 }
 
+/* The shells of the last closed pools are kept, so that a call on one of them is DUET_ECLOSED and
+ * not a crash. */
+static void bury_shell(duet_pool *p)
+{
+	enum { SHELLS = 8 };
+	static duet_pool *shells[SHELLS];
+	static unsigned next;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&lock);
+	duet_pool *oldest = shells[next];
+	shells[next] = p;
+	next = (next + 1) % SHELLS;
+	pthread_mutex_unlock(&lock);
+	free(oldest);
+}
+
 /* However far it was built.  The mapping lives on while buffers of it do. */
 static void pool_free(duet_pool *p)
 {
@@ -193,13 +210,14 @@ static void pool_free(duet_pool *p)
 	DUET__WORKERS_EACH(w, p)
 	duet__supervisor_free(w);
 	duet__arena_close(p->arena);
+	p->arena = NULL;
 	if (p->plan.arena_fd >= 0)
 		close(p->plan.arena_fd);
 	duet__directory_remove(p->plan.directory);
 	free(p->expected);
 	free(p->received);
-	free(p);
 	duet__job_seal(-1);
+	bury_shell(p);
 }
 
 static int pool_start(duet_pool *p, const duet_pool_options *options)
@@ -352,7 +370,7 @@ int duet_pool_close(duet_pool *p)
 	if (p->owner != getpid())
 		return duet__failf(DUET_EFORKED, "the pool belongs to the process that opened it");
 	if (p->closing)
-		return duet__failf(DUET_EALREADY, "the pool is being closed");
+		return duet__failf(DUET_ECLOSED, "the pool is closed, or just being closed");
 	if (p->loop != NULL && p->loop != duet__loop())
 		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
 	p->closing = true;
@@ -378,6 +396,8 @@ int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out)
 	if (pool == NULL || out == NULL)
 		return duet__fail(DUET_EINVAL);
 	duet_pool *p = (duet_pool *)(uintptr_t)pool;
+	if (p->arena == NULL)
+		return duet__failf(DUET_ECLOSED, "the pool is closed");
 	if (p->loop == NULL && p->owner == getpid())
 		duet__supervisor_listen(p);
 	*out = p->stats;

@@ -2,6 +2,7 @@
 #include "ipc/channel.h"
 #include "ipc/frame.h"
 #include "ipc/mem/mem.h"
+#include "pool/directory.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -9,6 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +211,41 @@ TEST(channel_mem_keeps_them)
 		;
 	CHECK_ERR(r, -EPIPE);
 	duet__channel_close(here);
+}
+
+static int connect_as_nobody(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 77;
+	for (int i = 0; i < 1000; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+			return 1;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Nobody else reaches a channel in a private directory. */
+TEST(channel_nng_refuses_other_users)
+{
+	if (geteuid() != 0)
+		SKIP("needs root, to be somebody else");
+	test_allow_fds(2);
+	char directory[64], path[80];
+	CHECK_OK(duet__directory_make(directory, sizeof(directory)));
+	CHECK_OK(duet__transport_nng.open(directory, "0.1", &here, &offer));
+	snprintf(path, sizeof(path), "%s/0.1", directory);
+	CHECK_EQ(access(path, F_OK), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(connect_as_nobody(path));
+	check_exit(pid, 0);
+	close_channel();
+	duet__directory_remove(directory);
+	CHECK_EQ(access(directory, F_OK), -1);
 }
 
 /* A directory that is too deep for a socket's address is a clear error. */

@@ -2,6 +2,8 @@
 #include "tests/lib/test.h"
 #include "tests/pool/jobs.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,6 +368,8 @@ static int close_inside(void *arg)
 	for (int i = 0; i < 3; i++)
 		CHECK_OK(results[i]);
 	CHECK_ERR(results[3], DUET_ECLOSED);
+	CHECK_ERR(latecomer(NULL), DUET_ECLOSED); /* long after */
+	CHECK_ERR(duet_pool_close(pool), DUET_ECLOSED);
 	return 0;
 }
 
@@ -405,6 +409,61 @@ TEST(pool_close_cancelled_turns_out)
 {
 	pool = jobs_pool(&two);
 	CHECK_OK(duet_run(close_cancelled, NULL));
+}
+
+/* ---- bounded ---- */
+
+static size_t resident_kib(void)
+{
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	CHECK(f != NULL && fscanf(f, "%*u %zu", &pages) == 1);
+	fclose(f);
+	return pages * 4;
+}
+
+static int open_fds(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void many_jobs(int thousands)
+{
+	static duet_bytes in[1000];
+	for (int i = 0; i < 1000; i++)
+		in[i] = i % 100 == 0 ? DUET_STR("40000") : DUET_STR("100");
+	for (int i = 0; i < thousands; i++) {
+		duet_buf out[1000];
+		CHECK_OK(duet_pool_map(pool, "grow", in, 1000, out, NULL));
+		for (int k = 0; k < 1000; k++)
+			duet_buf_free(&out[k]);
+	}
+}
+
+static int run_many_jobs(void *arg)
+{
+	(void)arg;
+	int thousands = test_is_slow() ? 20 : 200;
+	many_jobs(20);
+	size_t kib = resident_kib();
+	int fds = open_fds();
+	many_jobs(thousands);
+	CHECK_EQ(open_fds(), fds);
+	if (!test_is_slow())
+		CHECK_LE(resident_kib(), kib + 512);
+	duet_pool_stats_t s;
+	CHECK_OK(duet_pool_stats(pool, &s));
+	CHECK_EQ(s.done, 1000 * (20 + thousands));
+	return 0;
+}
+
+/* Hundreds of thousands of jobs, large and small, leave memory and descriptors as they were. */
+TEST_WITHIN(call_many_jobs_stay_bounded, 60)
+{
+	in_a_run(&two, run_many_jobs);
 }
 
 static int map_numbers(void *arg)

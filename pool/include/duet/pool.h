@@ -146,14 +146,14 @@ DUET_SUSPENDS DUET_API int duet_pool_map(duet_pool *pool, const char *job, const
  * -> 0, -E2BIG, -ENOMEM, DUET_ECLOSED */
 DUET_API int duet_pool_alloc(duet_pool *pool, size_t len, duet_buf *buf);
 
-/* -> 0, -EINVAL.  Cheap; between runs it also looks after the workers. */
+/* -> 0, -EINVAL, DUET_ECLOSED.  Cheap; between runs it also looks after the workers. */
 DUET_API int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out);
 
 /* Stops the workers and frees the pool; NULL is fine.  Inside a run it first waits until every
  * call that was made has ended; further ones return DUET_ECLOSED.  Cancelled meanwhile, it fails
  * the rest with DUET_ECLOSED, closes the pool all the same, and returns DUET_ECANCELED.
- * Buffers that came from the pool stay valid.  -> 0, DUET_ECANCELED, -EBUSY (in use by a run of
- * another thread), DUET_EFORKED (the pool is the parent process's) */
+ * Buffers that came from the pool stay valid.  -> 0, DUET_ECANCELED, DUET_ECLOSED (it is closed already, or
+ * just being closed), -EBUSY (in use by a run of another thread), DUET_EFORKED (the pool is the parent process's) */
 DUET_SUSPENDS DUET_API int duet_pool_close(duet_pool *pool);
 
 /* The cores this process may use: what .workers = 0 means. */
