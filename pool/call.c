@@ -22,8 +22,6 @@ int duet__call_enter(duet_pool *p)
 		return r;
 	if (p == NULL)
 		return duet__failf(DUET_EINVAL, "there is no pool");
-	if (p->owner != getpid())
-		return duet__failf(DUET_EFORKED, "the pool belongs to the process that opened it");
 	if (p->closing)
 		return closed();
 	if ((r = duet__pool_bind(p)) < 0)

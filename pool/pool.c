@@ -295,6 +295,8 @@ int duet__pool_bind(duet_pool *p)
 	duet_loop *loop = duet__loop();
 	if (p->loop == loop)
 		return 0;
+	if (p->owner != getpid())
+		return duet__failf(DUET_EFORKED, "the pool belongs to the process that opened it");
 	if (p->loop != NULL)
 		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
 	duet__supervisor_listen(p); /* who died since the last run? */

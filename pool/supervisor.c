@@ -15,6 +15,7 @@
 
 #include "loop/core/fail.h"
 #include "pool/job_impl.h"
+#include "pool/worker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -383,6 +384,20 @@ static duet__worker *find(duet_pool *p, uint32_t epoch)
 	return NULL;
 }
 
+/* Why it never became READY, where it could say so. */
+static const char *reason_of(int status)
+{
+	if (!WIFEXITED(status))
+		return "";
+	switch (WEXITSTATUS(status)) {
+	case DUET__EXIT_START:
+		return " (on_worker_start failed)";
+	case DUET__EXIT_SANDBOX:
+		return " (this kernel cannot set up the sandbox)";
+	}
+	return "";
+}
+
 static void on_exit_of(duet__worker *w, pid_t pid, int status)
 {
 	duet_pool *p = w->pool;
@@ -393,6 +408,8 @@ static void on_exit_of(duet__worker *w, pid_t pid, int status)
 		snprintf(how + n, sizeof(how) - n, ", by us: %s", w->doom);
 	duet__dispatch_drain(w); /* its last words may be READY */
 	bool booted = w->state != DUET__WORKER_STARTING;
+	if (!booted)
+		strncat(how, reason_of(status), sizeof(how) - strlen(how) - 1);
 	bury(w, how);
 	if (!booted)
 		count_boot_death(p, how, !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);

@@ -371,7 +371,7 @@ static int call_without_workers(void *arg)
 {
 	(void)arg;
 	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
-	CHECK_HAS(duet_errmsg(), "113");
+	CHECK_HAS(duet_errmsg(), "on_worker_start failed");
 	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
 	return 0;
 }
