@@ -80,6 +80,11 @@ function(duet_example name)
     ${CMAKE_CURRENT_SOURCE_DIR}/expected/${name}.txt $<TARGET_FILE:example_${name}> ${E_ARGS})
   set_tests_properties(example/${name} PROPERTIES LABELS example TIMEOUT 120
     ENVIRONMENT "${DUET_TEST_ENVIRONMENT};DUET_LESSON_CLOCK=virtual")
+  list(GET E_SOURCES 0 main)
+  duet_marks(${main} ctest-labels labels)
+  if("serial" IN_LIST labels)
+    set_tests_properties(example/${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
 endfunction()
 
 function(duet_bench name)

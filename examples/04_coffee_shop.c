@@ -2,7 +2,9 @@
  *
  * Ten people, one coffee each, which takes T.  If the machine does the work, and people only wait,
  * ten tasks take T.  If the barista does it, and the barista is your CPU, tasks on one loop take
- * 10 T as before: only more baristas help, that is, a pool of workers. */
+ * 10 T as before: only more baristas help, that is, a pool of workers.
+ *
+ * The pool's time is real.  ctest-labels: serial */
 #include "lesson.h"
 
 #include <time.h>
@@ -40,7 +42,7 @@ static void serve(const char *title, size_t at_once, int (*coffee)(void *, size_
 	duet_time start = duet_now();
 
 	if (duet_map(PEOPLE, at_once, coffee, ctx, NULL) == 0)
-		printf("%s: %.0f T\n", title, (double)(duet_now() - start) / COFFEE);
+		printf("%s: %d T\n", title, (int)((duet_now() - start) / COFFEE));
 }
 
 static int lesson(void *pool)

@@ -276,7 +276,10 @@ static int look_around(void *arg)
 	CHECK_OK(duet_pool_call(pool, "env", DUET_STR("HARMLESS"), &out));
 	CHECK_STR(out.data, "yes");
 	duet_buf_free(&out);
-	CHECK_OK(duet_pool_call(pool, "environ", DUET_STR(""), &out));
+	int r = duet_pool_call(pool, "environ", DUET_STR(""), &out);
+	if (r == -EACCES) /* not root: nobody may even look, for the worker is not dumpable */
+		return 0;
+	CHECK_OK(r);
 	CHECK(memmem(out.data, out.len, "sk-canary", 9) == NULL);
 	duet_buf_free(&out);
 	return 0;
