@@ -2,7 +2,7 @@
  *
  *     http.c      the public object: options, life, statistics
  *     fetch.c     one exchange, read whole           stream.c   one read as it comes
- *     transfer.c  an exchange under way: its states and deadlines
+ *     transfer.c  an exchange under way: its states         deadline.c  when it takes too long
  *     line.c      who goes next: limits for the client and for each host
  *     handle.c    configured curl handles, kept      callbacks.c  what curl tells them
  *     shard.c     a curl multi on the loop           socket.c   the descriptors curl works on

@@ -160,6 +160,7 @@ void duet__http_unref(duet_http *h)
 duet_http *duet_http_open(const duet_http_options *o)
 {
 	duet_http *h;
+	int r;
 
 	duet__on_loop_stack(start_curl_once, NULL);
 	if (curl_result != CURLE_OK)
@@ -174,8 +175,7 @@ duet_http *duet_http_open(const duet_http_options *o)
 	duet__list_init(&h->starting);
 	duet__list_init(&h->resuming);
 	duet__list_init(&h->broken);
-	int r = take_options(h, o);
-	if (r < 0) {
+	if ((r = take_options(h, o)) < 0) {
 		free_client(h);
 		errno = -r;
 		return NULL;

@@ -47,8 +47,6 @@ static int check_request(const duet_http_request *request, duet__url *url)
 	return 0;
 }
 
-static void on_deadline(void *timer);
-
 int duet__transfer_init(duet__transfer *x, duet_http *h, const duet_http_request *request)
 {
 	const duet_http_options *o = &h->options;
@@ -61,7 +59,7 @@ int duet__transfer_init(duet__transfer *x, duet_http *h, const duet_http_request
 	x->waiter = NULL;
 	x->http = h;
 	x->request = request;
-	x->timer.fire = on_deadline;
+	x->timer.fire = duet__transfer_on_deadline;
 	x->timer.flags = DUET__TIMER_LATE;
 	x->timeout = request->timeout != 0 ? request->timeout : o->timeout;
 	x->connect_timeout =
@@ -78,89 +76,6 @@ void duet__transfer_fini(duet__transfer *x)
 	free(x->headers);
 	free(x->body);
 	x->headers = x->body = NULL;
-}
-
-/* --- deadlines --- */
-
-static duet_time later(duet_time from, duet_time delay)
-{
-	return delay >= DUET_FOREVER - from ? DUET_FOREVER : from + delay;
-}
-
-static duet_time earlier(duet_time a, duet_time b)
-{
-	return a < b ? a : b;
-}
-
-static duet_time next_deadline(const duet__transfer *x)
-{
-	duet_time total;
-
-	if (x->state == DUET__TRANSFER_QUEUED)
-		return later(x->queued_at, x->http->options.queue_timeout);
-	total = later(x->started_at, x->timeout);
-	if (x->sends == 0)
-		return earlier(total, later(x->started_at, x->connect_timeout));
-	if (x->paused)
-		return total;
-	return earlier(total, later(x->moved_at, x->stall_timeout));
-}
-
-/* Sets the timer, unless it already fires by then: it is looked at again when it does. */
-void duet__transfer_rearm(duet__transfer *x)
-{
-	duet_time at = next_deadline(x);
-	duet_time now;
-
-	if (at == DUET_FOREVER)
-		return;
-	if (duet__timer_is_started(&x->timer) && x->timer.deadline <= at)
-		return;
-	now = duet_now();
-	if (duet__timer_start(x->http->loop, &x->timer, at > now ? at - now : 0) < 0)
-		duet__transfer_blame(x, DUET_ENOMEM, "no memory for a timer");
-}
-
-static bool has_uploaded(duet__transfer *x)
-{
-	curl_off_t sent = 0;
-
-	curl_easy_getinfo(x->handle->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-	if (sent == x->uploaded)
-		return false;
-	x->uploaded = sent;
-	return true;
-}
-
-static void time_out(duet__transfer *x, const char *what, duet_time limit)
-{
-	duet__transfer_endf(x, DUET_ETIMEDOUT, "%s %.*s:%u took longer than %.3g s", what,
-			    (int)x->url.host_len, x->url.host, x->url.port, (double)limit / 1e9);
-}
-
-static void on_deadline(void *timer)
-{
-	duet__transfer *x = duet__container_of(timer, duet__transfer, timer);
-	duet_time now = duet_now();
-
-	if (x->state == DUET__TRANSFER_QUEUED) {
-		if (now >= next_deadline(x))
-			time_out(x, "queue timeout: the wait in line for",
-				 x->http->options.queue_timeout);
-		else
-			duet__transfer_rearm(x);
-		return;
-	}
-	if (x->state == DUET__TRANSFER_RUNNING && x->sends > 0 && has_uploaded(x))
-		x->moved_at = now;
-	if (now < next_deadline(x))
-		duet__transfer_rearm(x);
-	else if (now >= later(x->started_at, x->timeout))
-		time_out(x, "timeout: the exchange with", x->timeout);
-	else if (x->sends == 0)
-		time_out(x, "connect timeout: reaching", x->connect_timeout);
-	else
-		time_out(x, "stall timeout: silence of", x->stall_timeout);
 }
 
 /* --- ends --- */

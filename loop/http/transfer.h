@@ -67,8 +67,9 @@ typedef struct duet__transfer {
 /* Checks the request and fills in defaults.  -> 0, -EINVAL (words are set) */
 int duet__transfer_init(duet__transfer *x, duet_http *h, const duet_http_request *request);
 
-/* Sets the timer for the next deadline, after that has come nearer. */
+/* deadline.c: sets the timer for the next deadline, after that has come nearer. */
 void duet__transfer_rearm(duet__transfer *x);
+void duet__transfer_on_deadline(void *timer);
 
 /* NEW -> QUEUED or STARTING (or DONE, when there is no memory). */
 void duet__transfer_submit(duet__transfer *x);
