@@ -261,6 +261,19 @@ static int run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__call *
 	return r;
 }
 
+/* A server may quote the key back; it is not to go on from here. */
+static void hide_key(duet__call *c)
+{
+	const char *header = c->llm->authorization;
+	const char *key = header != NULL ? header + strlen("Authorization: Bearer ") : "";
+	size_t n = strlen(key);
+
+	if (n == 0)
+		return;
+	for (char *at = c->words; (at = strstr(at, key)) != NULL;)
+		memset(at, '*', n);
+}
+
 int duet__call_run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__call *c))
 {
 	duet_llm *l = c->llm;
@@ -277,6 +290,7 @@ int duet__call_run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__ca
 		return duet__failf(DUET_ECLOSED, "the LLM client is closed");
 	l->references++;
 	r = run(c, stream, attempt);
+	hide_key(c);
 	duet__llm_unref(l);
 	if (r == 0)
 		return 0;

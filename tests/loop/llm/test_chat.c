@@ -396,6 +396,25 @@ TEST(llm_key_is_kept_off_plain_networks)
 	duet_llm_close(NULL);
 }
 
+static int key_quoted_back(void *l)
+{
+	duet_completion c;
+
+	CHECK_ERR(chat(l, &c), DUET_EAUTH);
+	CHECK_HAS(duet_errmsg(), "no such key: **********.");
+	duet_completion_free(&c);
+	return 0;
+}
+
+/* P14: a server that quotes the key in its answer does not bring it into the words. */
+TEST(llm_key_is_hidden_in_words)
+{
+	static const struct step plan[] = {
+		{401, NULL, "{\"error\":{\"message\":\"no such key: canary-key.\"}}"}, END};
+
+	play(plan, (duet_llm_options){.api_key = "canary-key"}, key_quoted_back);
+}
+
 static int env_chat(void *l)
 {
 	CHECK_OK(expect_success(l));
