@@ -261,6 +261,8 @@ static int run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__call *
 	return r;
 }
 
+enum { KEY_PART = 4 };
+
 /* A server may quote the key back; it is not to go on from here. */
 static void hide_key(duet__call *c)
 {
@@ -272,6 +274,10 @@ static void hide_key(duet__call *c)
 		return;
 	for (char *at = c->words; (at = strstr(at, key)) != NULL;)
 		memset(at, '*', n);
+	/* and what was cut off within it */
+	for (size_t len = strlen(c->words), part = n < len ? n - 1 : len; part >= KEY_PART; part--)
+		if (memcmp(c->words + len - part, key, part) == 0)
+			memset(c->words + len - part, '*', part);
 }
 
 int duet__call_run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__call *c))

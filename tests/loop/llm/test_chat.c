@@ -415,6 +415,32 @@ TEST(llm_key_is_hidden_in_words)
 	play(plan, (duet_llm_options){.api_key = "canary-key"}, key_quoted_back);
 }
 
+static int key_cut_off(void *l)
+{
+	duet_completion c;
+
+	CHECK_ERR(chat(l, &c), DUET_EAUTH);
+	CHECK(strstr(duet_errmsg(), "cana") == NULL);
+	CHECK_HAS(duet_errmsg(), "****");
+	duet_completion_free(&c);
+	return 0;
+}
+
+/* P14: nor does one whose answer is cut off within the key. */
+TEST(llm_key_cut_off_is_hidden_in_words)
+{
+	static char body[400];
+	static const struct step plan[] = {{401, NULL, body}, END};
+
+	for (int at = 200; at < 216; at++) {
+		memset(body, 'x', sizeof(body) - 1);
+		memcpy(body + at, "canary-key", 10);
+		memcpy(body, "{\"error\":\"", 10);
+		memcpy(body + sizeof(body) - 3, "\"}", 2);
+		play(plan, (duet_llm_options){.api_key = "canary-key"}, key_cut_off);
+	}
+}
+
 static int env_chat(void *l)
 {
 	CHECK_OK(expect_success(l));
