@@ -46,9 +46,9 @@ static bool may_take(const duet__worker *w, size_t most)
 static duet__worker *least_loaded(duet_pool *p, size_t most)
 {
 	duet__worker *best = NULL;
-	DUET__WORKERS_EACH(w, p)
-	if (may_take(w, most) && (best == NULL || w->hand.count < best->hand.count))
-		best = w;
+	DUET__WORKERS_EACH (w, p)
+		if (may_take(w, most) && (best == NULL || w->hand.count < best->hand.count))
+			best = w;
 	return best;
 }
 
@@ -171,8 +171,8 @@ static bool hand_out_some(duet_pool *p, duet__worker *w, size_t n, duet_time now
 static size_t live_workers(duet_pool *p)
 {
 	size_t n = 0;
-	DUET__WORKERS_EACH(w, p)
-	n += duet__worker_is_live(w);
+	DUET__WORKERS_EACH (w, p)
+		n += duet__worker_is_live(w);
 	return n;
 }
 
@@ -192,8 +192,7 @@ static void hand_out_all(duet_pool *p, duet_time now)
 static void send_all(duet_pool *p)
 {
 	const uint64_t quota = p->plan.options.max_jobs_per_worker;
-	DUET__WORKERS_EACH(w, p)
-	{
+	DUET__WORKERS_EACH (w, p) {
 		duet__dispatch_send(w);
 		duet__supervisor_mind(w);
 		if (quota > 0 && w->given >= quota && w->state == DUET__WORKER_UP)
@@ -207,10 +206,10 @@ static bool steal(duet_pool *p, duet_time now)
 	duet__worker *from = NULL;
 	if (p->ledger.queued > 0 || least_loaded(p, 1) == NULL)
 		return false;
-	DUET__WORKERS_EACH(w, p)
-	if (w->hand.count > 1 && now - w->first_since > STUCK &&
-	    (from == NULL || w->hand.count > from->hand.count))
-		from = w;
+	DUET__WORKERS_EACH (w, p)
+		if (w->hand.count > 1 && now - w->first_since > STUCK &&
+		    (from == NULL || w->hand.count > from->hand.count))
+			from = w;
 	return from != NULL &&
 	       duet__ledger_take_back(&p->ledger, duet__call_of(from->hand.order.prev), now);
 }
@@ -225,9 +224,9 @@ static void wake_for_space(duet_pool *p)
 
 static bool must_look_again(duet_pool *p)
 {
-	DUET__WORKERS_EACH(w, p)
-	if (w->hand.count > 1 || w->blocked)
-		return true;
+	DUET__WORKERS_EACH (w, p)
+		if (w->hand.count > 1 || w->blocked)
+			return true;
 	return false;
 }
 
@@ -432,9 +431,9 @@ void duet__dispatch_tick(void *timer)
 {
 	duet_pool *p = duet__container_of(timer, duet_pool, tick);
 	duet_time now = duet_now();
-	DUET__WORKERS_EACH(w, p)
-	if (w->hand.count > 1 && now - w->first_since > STUCK)
-		harvest(w, atomic_load(&w->memory->board->current) & 1);
+	DUET__WORKERS_EACH (w, p)
+		if (w->hand.count > 1 && now - w->first_since > STUCK)
+			harvest(w, atomic_load(&w->memory->board->current) & 1);
 	duet__dispatch_soon(p);
 }
 

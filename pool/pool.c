@@ -7,6 +7,8 @@
 #include "pool/directory.h"
 #include "pool/job_impl.h"
 
+#include <duet/fd.h>
+#include <duet/scope.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -142,9 +144,9 @@ static int open_arena(duet_pool *p)
 
 static bool pids_missing(duet_pool *p)
 {
-	DUET__WORKERS_EACH(w, p)
-	if (w->pid == 0)
-		return true;
+	DUET__WORKERS_EACH (w, p)
+		if (w->pid == 0)
+			return true;
 	return false;
 }
 
@@ -168,7 +170,7 @@ static duet_pool *pool_new(void)
 	if (p == NULL)
 		return NULL;
 	p->owner = getpid();
-	p->zygote.control = p->spare.control = -1;
+	p->zygote = p->spare = DUET__ZYGOTE_NONE;
 	p->plan.arena_fd = -1;
 	p->attachment.closing = close_attached;
 	p->tick.fire = duet__dispatch_tick;
@@ -207,8 +209,8 @@ static void pool_free(duet_pool *p)
 	p->closing = true;
 	duet__zygote_stop(&p->zygote);
 	duet__zygote_stop(&p->spare);
-	DUET__WORKERS_EACH(w, p)
-	duet__supervisor_free(w);
+	DUET__WORKERS_EACH (w, p)
+		duet__supervisor_free(w);
 	duet__arena_close(p->arena);
 	p->arena = NULL;
 	if (p->plan.arena_fd >= 0)
@@ -261,8 +263,8 @@ static void unbind(duet_pool *p)
 		return;
 	duet__watch_close(p->news);
 	p->news = NULL;
-	DUET__WORKERS_EACH(w, p)
-	duet__supervisor_unwatch(w);
+	DUET__WORKERS_EACH (w, p)
+		duet__supervisor_unwatch(w);
 	duet__timer_stop(p->loop, &p->tick);
 	duet__timer_stop(p->loop, &p->respawn);
 	duet__hook_disarm(&p->hook);
@@ -284,9 +286,9 @@ static int watch_all(duet_pool *p)
 			duet__watch_open(p->loop, p->zygote.control, duet__supervisor_readable, p);
 		r = p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
 	}
-	DUET__WORKERS_EACH(w, p)
-	if (r == 0)
-		r = duet__supervisor_watch(w);
+	DUET__WORKERS_EACH (w, p)
+		if (r == 0)
+			r = duet__supervisor_watch(w);
 	return r;
 }
 
@@ -330,11 +332,11 @@ static int wait_until_drained(duet_pool *p)
 static void turn_out(duet_pool *p)
 {
 	static const char words[] = "the pool was closed before the job had ended";
-	DUET__WORKERS_EACH(w, p)
-	DUET__LIST_EACH (node, &w->hand.order) {
-		duet__ledger_drop(&p->ledger, duet__call_of(node));
-		duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, words);
-	}
+	DUET__WORKERS_EACH (w, p)
+		DUET__LIST_EACH (node, &w->hand.order) {
+			duet__ledger_drop(&p->ledger, duet__call_of(node));
+			duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, words);
+		}
 	duet__dispatch_fail_all(p, DUET_ECLOSED, words);
 	while (p->users > 0) {
 		DUET__WAITER(w, "callers of the pool to leave");
@@ -344,24 +346,47 @@ static void turn_out(duet_pool *p)
 	}
 }
 
+/* Lets other tasks run meanwhile, if there are any. */
+static void wait_readable(int fd, duet_time limit)
+{
+	duet_scope s;
+	if (duet_self() == NULL) {
+		poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)(limit / DUET_MS(1)));
+	} else if (duet_scope_shield(&s, limit) == 0) {
+		duet_wait_fd(fd, DUET_READ);
+		duet_scope_exit(&s);
+	}
+}
+
 /* Workers with a stop hook are asked to leave and get a moment for it. */
 static void stop_in_peace(duet_pool *p)
 {
-	duet_time end = duet_now() + FAREWELL;
+	duet_time end = duet_now() + FAREWELL, left;
 	duet__news news;
 	int waiting = 0;
 	if (p->plan.options.on_worker_stop == NULL)
 		return;
-	DUET__WORKERS_EACH(w, p)
-	waiting += w->state != DUET__WORKER_DOOMED && duet__dispatch_stop(w);
-	while (waiting > 0 && duet_now() < end) {
-		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, 10);
+	DUET__WORKERS_EACH (w, p)
+		waiting += w->state != DUET__WORKER_DOOMED && duet__dispatch_stop(w);
+	while (waiting > 0 && (left = end - duet_now()) > 0) {
+		wait_readable(p->zygote.control, left);
 		int r;
 		while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
 			waiting -= news.kind == DUET__NEWS_EXITED;
 		if (r < 0)
 			return;
 	}
+}
+
+/* Killing and reaping large workers takes its time, in which the loop goes on. */
+static void let_zygotes_go(duet_pool *p)
+{
+	duet__zygote *both[] = {&p->zygote, &p->spare};
+	for (int i = 0; i < 2; i++)
+		duet__zygote_let_go(both[i]);
+	for (int i = 0; i < 2; i++)
+		if (both[i]->ended >= 0)
+			wait_readable(both[i]->ended, 2 * FAREWELL);
 }
 
 int duet_pool_close(duet_pool *p)
@@ -379,8 +404,9 @@ int duet_pool_close(duet_pool *p)
 	duet__wake_all(&p->space, 0);
 	if (p->users > 0 && (r = wait_until_drained(p)) < 0)
 		turn_out(p);
-	stop_in_peace(p);
 	unbind(p);
+	stop_in_peace(p);
+	let_zygotes_go(p);
 	pool_free(p);
 	return r < 0 ? duet__fail(r) : 0;
 }
@@ -403,8 +429,7 @@ int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out)
 	if (p->loop == NULL && p->owner == getpid())
 		duet__supervisor_listen(p);
 	*out = p->stats;
-	DUET__WORKERS_EACH(w, p)
-	{
+	DUET__WORKERS_EACH (w, p) {
 		out->running += count_running(w);
 		if (!duet__worker_is_live(w) || w->pid == 0)
 			continue;

@@ -36,8 +36,8 @@ static int free_number(duet_pool *p)
 {
 	for (int number = 0;; number++) {
 		bool taken = false;
-		DUET__WORKERS_EACH(w, p)
-		taken = taken || (w->number == number && duet__worker_is_live(w));
+		DUET__WORKERS_EACH (w, p)
+			taken = taken || (w->number == number && duet__worker_is_live(w));
 		if (!taken)
 			return number;
 	}
@@ -148,8 +148,8 @@ static int spawn(duet_pool *p)
 static int live(duet_pool *p)
 {
 	int n = 0;
-	DUET__WORKERS_EACH(w, p)
-	n += duet__worker_is_live(w);
+	DUET__WORKERS_EACH (w, p)
+		n += duet__worker_is_live(w);
 	return n;
 }
 
@@ -378,9 +378,9 @@ static void bury(duet__worker *w, const char *how)
 
 static duet__worker *find(duet_pool *p, uint32_t epoch)
 {
-	DUET__WORKERS_EACH(w, p)
-	if (w->epoch == epoch)
-		return w;
+	DUET__WORKERS_EACH (w, p)
+		if (w->epoch == epoch)
+			return w;
 	return NULL;
 }
 
@@ -451,9 +451,9 @@ static void on_zygote_death(duet_pool *p)
 	p->news = NULL;
 	duet__zygote_stop(&p->zygote);
 	p->zygote = p->spare;
-	p->spare = (duet__zygote){0, -1};
-	DUET__WORKERS_EACH(w, p)
-	bury(w, "the worker's process ended with the zygote that had forked it");
+	p->spare = DUET__ZYGOTE_NONE;
+	DUET__WORKERS_EACH (w, p)
+		bury(w, "the worker's process ended with the zygote that had forked it");
 	if (p->zygote.pid == 0 || watch_news(p) < 0)
 		fail(p, "the processes that fork the workers are gone");
 }

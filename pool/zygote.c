@@ -30,7 +30,7 @@ int duet__zygote_start(duet__zygote *z, const duet__plan *plan)
 		close(ends[0]);
 		return pid;
 	}
-	*z = (duet__zygote){pid, ends[0]};
+	*z = (duet__zygote){pid, ends[0], -1};
 	return 0;
 }
 
@@ -87,14 +87,29 @@ int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait)
 	return n < 0 && errno == EAGAIN ? 0 : -EPIPE;
 }
 
+void duet__zygote_let_go(duet__zygote *z)
+{
+	if (z->control < 0)
+		return;
+	close(z->control);
+	z->control = -1;
+	z->ended = (int)syscall(SYS_pidfd_open, z->pid, 0);
+}
+
+/* One that does not end (somebody stopped it) is killed: it is ours, and not reaped. */
 void duet__zygote_stop(duet__zygote *z)
 {
-	if (z->control >= 0)
-		close(z->control);
-	if (z->pid > 0)
+	duet__zygote_let_go(z);
+	if (z->pid > 0) {
+		if (z->ended >= 0 && poll(&(struct pollfd){.fd = z->ended, .events = POLLIN}, 1,
+					  2 * FAREWELL_MS) == 0)
+			kill(z->pid, SIGKILL);
 		while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR)
 			;
-	*z = (duet__zygote){0, -1};
+	}
+	if (z->ended >= 0)
+		close(z->ended);
+	*z = DUET__ZYGOTE_NONE;
 }
 
 void duet__describe_end(char *text, size_t size, pid_t pid, int status)

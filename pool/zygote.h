@@ -16,7 +16,10 @@
 typedef struct duet__zygote {
 	pid_t pid;   /* 0 = none                                                                */
 	int control; /* -1 = none                                                               */
+	int ended;   /* a pidfd, once it was let go: readable when it has ended; or -1          */
 } duet__zygote;
+
+#define DUET__ZYGOTE_NONE ((duet__zygote){0, -1, -1})
 
 enum duet__order_kind { DUET__ORDER_SPAWN = 1, DUET__ORDER_KILL = 2 };
 
@@ -49,7 +52,10 @@ int duet__zygote_order(duet__zygote *z, const duet__order *order);
 /* -> 1 and *news, 0 (none yet; never if wait), -EPIPE (it is gone) */
 int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait);
 
-/* Has it kill its workers and end, and reaps it.  Fine twice, and without one. */
+/* Has it kill its workers and end. */
+void duet__zygote_let_go(duet__zygote *z);
+
+/* The same, waits for it, and reaps it.  Fine twice, and without one. */
 void duet__zygote_stop(duet__zygote *z);
 
 /* Zygote. */

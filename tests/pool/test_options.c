@@ -136,9 +136,10 @@ static int call_in_order(void *arg)
 	(void)arg;
 	static int priorities[] = {0, 0, -3, 2, 7, -3};
 	duet_task *tasks[6];
+	CHECK_GE(jobs_pid(pool), 1);
 	for (int i = 0; i < 2; i++) /* one runs, one is behind it: they are away */
 		tasks[i] = duet_spawn(call_with_priority, &priorities[i]);
-	duet_sleep(DUET_MS(1));
+	duet_sleep(DUET_US(100)); /* to the end of the turn, when calls go out */
 	for (int i = 2; i < 6; i++)
 		tasks[i] = duet_spawn(call_with_priority, &priorities[i]);
 	CHECK_OK(duet_gather(tasks, 6, NULL));
