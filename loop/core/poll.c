@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What the events of one poll may take before the tasks that they woke get to run.  While tasks are
  * waiting for that already, less comes in than goes out, and the queue of ready tasks, which every
@@ -167,6 +169,20 @@ duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void 
 	return watch_new(loop, fd, fn, context);
 }
 
+/* Some devices, such as /dev/null, cannot be polled: only trying tells. */
+static bool is_refused_by_epoll(int fd)
+{
+	int probe = epoll_create1(EPOLL_CLOEXEC);
+	bool refused;
+
+	if (probe < 0)
+		return false;
+	refused = epoll_ctl(probe, EPOLL_CTL_ADD, fd, &(struct epoll_event){0}) != 0 &&
+		  errno == EPERM;
+	close(probe);
+	return refused;
+}
+
 /* libevent prints a warning about descriptors that epoll refuses, and a library must not print. */
 static int refuse_fd(int fd)
 {
@@ -174,7 +190,16 @@ static int refuse_fd(int fd)
 
 	if (fstat(fd, &st) != 0)
 		return -errno;
-	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? -EPERM : 0;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFBLK:
+		return -EPERM;
+	case S_IFCHR:
+		return is_refused_by_epoll(fd) ? -EPERM : 0;
+	default:
+		return 0;
+	}
 }
 
 int duet__watch_set(duet__watch *w, int events)
