@@ -1,6 +1,8 @@
 #include "loop/io/address.h"
 
 #include "loop/core/fail.h"
+#include "loop/core/loop.h"
+#include "loop/core/park.h"
 #include <arpa/inet.h>
 #include <duet/task.h>
 #include <duet/thread.h>
@@ -19,7 +21,8 @@ struct look_up {
 	char port[PORT_MOST];
 	struct addrinfo hints;
 	struct addrinfo *found;
-	int code; /* of getaddrinfo */
+	int code;   /* of getaddrinfo                      */
+	int system; /* errno of the thread that looked up  */
 };
 
 static void release(struct look_up *l)
@@ -31,12 +34,18 @@ static void release(struct look_up *l)
 	free(l);
 }
 
-static int look_up_in_thread(void *arg)
+static void look_up(void *arg)
 {
 	struct look_up *l = arg;
 
 	l->code = getaddrinfo(l->host[0] != '\0' ? l->host : NULL, l->port, &l->hints, &l->found);
-	release(l);
+	l->system = errno;
+}
+
+static int look_up_in_thread(void *arg)
+{
+	look_up(arg);
+	release(arg);
 	return 0;
 }
 
@@ -93,7 +102,8 @@ static int tell_dns(const struct look_up *l)
 	if (l->code == EAI_MEMORY)
 		return duet__fail(DUET_ENOMEM);
 	return duet__failf(DUET_EDNS, "look up %s: %s", l->host,
-			   l->code == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(l->code));
+			   l->code == EAI_SYSTEM ? duet_strerror(-l->system)
+						 : gai_strerror(l->code));
 }
 
 /* Numbers at once, names where nobody waits for them. */
@@ -102,11 +112,12 @@ static int resolve(struct look_up *l)
 	int r = 0;
 
 	l->hints.ai_flags |= AI_NUMERICHOST;
-	l->code = getaddrinfo(l->host[0] != '\0' ? l->host : NULL, l->port, &l->hints, &l->found);
+	duet__on_loop_stack(look_up, l);
 	if (l->code != EAI_NONAME)
 		return l->code == 0 ? 0 : tell_dns(l);
 	l->hints.ai_flags &= ~AI_NUMERICHOST;
-	l->hints.ai_flags |= AI_ADDRCONFIG;
+	if (duet_self() != NULL && (r = duet__enter()) < 0)
+		return r;
 	atomic_fetch_add(&l->owners, 1);
 	if (duet_self() == NULL) {
 		look_up_in_thread(l);

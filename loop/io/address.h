@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+/* Room for what duet__address_describe says. */
+enum { DUET__ADDRESS_WORDS = 128 };
+
 typedef struct duet__address {
 	struct addrinfo *resolved; /* from getaddrinfo; NULL for a Unix socket      */
 	struct addrinfo unix_info; /* points to unix_path                           */

@@ -36,12 +36,12 @@ static int fail_at(const char *what, const char *path)
 	return duet__failf(code, "%s %s: %s", what, path, duet_strerror(code));
 }
 
-static int grow(duet_buf *buf, size_t capacity)
+static int grow(duet_buf *buf, size_t capacity, const char *path)
 {
 	char *data = realloc(buf->data, capacity + 1);
 
 	if (data == NULL)
-		return duet__fail(DUET_ENOMEM);
+		return duet__failf(DUET_ENOMEM, "read %s: no memory for %zu bytes", path, capacity);
 	buf->data = data;
 	return 0;
 }
@@ -56,10 +56,10 @@ static int read_all(int fd, const char *path, duet_buf *buf)
 	/* One byte more than its size, so that the end is seen without growing. */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
 		capacity = (size_t)st.st_size + 1;
-	if ((r = grow(buf, capacity)) < 0)
+	if ((r = grow(buf, capacity, path)) < 0)
 		return r;
 	while (n > 0) {
-		if (buf->len == capacity && (r = grow(buf, capacity *= 2)) < 0)
+		if (buf->len == capacity && (r = grow(buf, capacity *= 2, path)) < 0)
 			return r;
 		n = read(fd, (char *)buf->data + buf->len, capacity - buf->len);
 		if (n < 0 && errno == EINTR)
@@ -76,7 +76,7 @@ static int read_all(int fd, const char *path, duet_buf *buf)
 static int read_in_thread(void *arg)
 {
 	struct file_errand *e = arg;
-	int fd = open(e->path, O_RDONLY | O_CLOEXEC), r;
+	int fd = open(e->path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r;
 
 	if (fd < 0) {
 		r = fail_at("open", e->path);
@@ -102,7 +102,7 @@ static int write_all(int fd, const char *path, const duet_buf *buf)
 static int write_in_thread(void *arg)
 {
 	struct file_errand *e = arg;
-	int fd = open(e->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), r;
+	int fd = open(e->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666), r;
 
 	if (fd < 0) {
 		r = fail_at("open", e->path);

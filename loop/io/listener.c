@@ -4,20 +4,18 @@
 #include "loop/core/park.h"
 #include "loop/core/watch.h"
 #include "loop/io/address.h"
+#include "loop/io/shortage.h"
 #include "loop/io/stream_impl.h"
 #include <duet/task.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
-
-/* Out of descriptors, the next try waits; each time longer. */
-#define SHORTAGE_FIRST DUET_MS(10)
-#define SHORTAGE_MOST  DUET_MS(500)
+enum { BACKLOG = 1024, URL_MOST = DUET__ADDRESS_WORDS + 8 };
 
 struct duet_listener {
 	int fd;
@@ -26,14 +24,16 @@ struct duet_listener {
 	duet__list acceptors; /* wait for a client */
 	duet__watch *watch;
 	duet__attachment attachment;
-	char *path;   /* of a Unix socket, to be removed */
-	dev_t device; /* of that very file: another may have taken its place */
+	char url[URL_MOST]; /* to connect to */
+	char *path;         /* of a Unix socket, to be removed; else NULL */
+	dev_t device;       /* of that very file: another may have taken its place */
 	ino_t inode;
+	pid_t owner; /* a forked child leaves the file to its parent */
 };
 
 static int fail_at(const struct addrinfo *info, int code)
 {
-	char where[128];
+	char where[DUET__ADDRESS_WORDS];
 
 	duet__address_describe(info, where, sizeof(where));
 	return duet__failf(code, "listen on %s: %s", where, duet_strerror(code));
@@ -56,6 +56,15 @@ static void remove_stale(const struct addrinfo *info)
 	close(probe);
 }
 
+/* Clients inherit the second one. */
+static void set_tcp_options(int fd, const struct addrinfo *info)
+{
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	if (info->ai_family == AF_INET6) /* [::] is every interface, of IPv4 too */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
+}
+
 /* -> a listening descriptor */
 static int open_socket(const struct addrinfo *info)
 {
@@ -66,7 +75,7 @@ static int open_socket(const struct addrinfo *info)
 	if (info->ai_family == AF_UNIX)
 		remove_stale(info);
 	else
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+		set_tcp_options(fd, info);
 	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	r = fail_at(info, -errno);
@@ -82,66 +91,119 @@ static void on_run_ends(duet__attachment *attachment)
 	l->watch = NULL;
 }
 
-static void remember_file(duet_listener *l, const struct addrinfo *info)
+/* -> 0, -ENOMEM */
+static int remember_file(duet_listener *l, const struct addrinfo *info)
 {
 	const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)info->ai_addr;
 	struct stat st;
 
-	if (stat(name->sun_path, &st) != 0)
-		return;
 	l->path = strdup(name->sun_path);
+	if (l->path == NULL || lstat(l->path, &st) != 0) {
+		unlink(name->sun_path);
+		return duet__fail(DUET_ENOMEM);
+	}
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
+	snprintf(l->url, sizeof(l->url), "unix://%s", l->path);
+	return 0;
 }
 
+static int remember_port(duet_listener *l)
+{
+	struct sockaddr_storage name = {0};
+	struct addrinfo info = {.ai_addr = (struct sockaddr *)&name, .ai_addrlen = sizeof(name)};
+	char where[DUET__ADDRESS_WORDS];
+
+	if (getsockname(l->fd, info.ai_addr, &info.ai_addrlen) != 0)
+		return duet__fail(-errno);
+	info.ai_family = name.ss_family;
+	duet__address_describe(&info, where, sizeof(where));
+	snprintf(l->url, sizeof(l->url), "tcp://%s", where);
+	return 0;
+}
+
+static void listener_free(duet_listener *l)
+{
+	free(l->path);
+	free(l);
+}
+
+/* Takes fd. */
 static duet_listener *listener_new(int fd, const struct addrinfo *info)
 {
 	duet_listener *l = calloc(1, sizeof(*l));
+	int r = DUET_ENOMEM;
 
 	if (l == NULL) {
 		close(fd);
-		return duet__fail_null(DUET_ENOMEM);
+		return duet__fail_null(r);
 	}
 	l->fd = fd;
+	l->owner = getpid();
 	duet__list_init(&l->acceptors);
 	duet__list_init(&l->attachment.node);
 	l->attachment.closing = on_run_ends;
-	if (info->ai_family == AF_UNIX)
-		remember_file(l, info);
-	return l;
+	r = info->ai_family == AF_UNIX ? remember_file(l, info) : remember_port(l);
+	if (r == 0)
+		return l;
+	close(fd);
+	listener_free(l);
+	return duet__null(r);
+}
+
+/* Of "every interface", [::] comes first: it takes IPv4 as well. */
+static const struct addrinfo *first_choice(const duet__address *a)
+{
+	const struct addrinfo *first = duet__address_first(a);
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)first->ai_addr;
+
+	return first->ai_family == AF_INET && first->ai_next != NULL &&
+			       first->ai_next->ai_family == AF_INET6 &&
+			       v4->sin_addr.s_addr == htonl(INADDR_ANY)
+		       ? first->ai_next
+		       : first;
+}
+
+/* -> a listening descriptor, at the address *info */
+static int listen_at_any(const duet__address *a, const struct addrinfo **info)
+{
+	int r;
+
+	*info = first_choice(a);
+	r = open_socket(*info);
+	if (r >= 0)
+		return r;
+	for (*info = duet__address_first(a); *info != NULL && r < 0; *info = (*info)->ai_next)
+		if ((r = open_socket(*info)) >= 0)
+			break;
+	return r;
 }
 
 duet_listener *duet_listen(const char *url)
 {
 	duet__address address;
-	duet_listener *l = NULL;
+	const struct addrinfo *info;
+	duet_listener *l;
 	int r = duet__address_open(&address, url, true);
 
 	if (r < 0)
 		return duet__null(r);
-	r = -EADDRNOTAVAIL;
-	for (const struct addrinfo *i = duet__address_first(&address); i != NULL && l == NULL;
-	     i = i->ai_next) {
-		r = open_socket(i);
-		if (r >= 0 && (l = listener_new(r, i)) == NULL)
-			break;
-	}
+	r = listen_at_any(&address, &info);
+	l = r >= 0 ? listener_new(r, info) : duet__null(r);
 	duet__address_close(&address);
-	return r >= 0 ? l : duet__null(r);
+	return l;
 }
 
 int duet_listener_port(const duet_listener *l)
 {
-	struct sockaddr_storage name;
-	socklen_t size = sizeof(name);
-
-	if (l == NULL || getsockname(l->fd, (struct sockaddr *)&name, &size) != 0)
+	if (l == NULL)
 		return duet__failf(DUET_EINVAL, "no listener");
-	if (name.ss_family == AF_INET)
-		return ntohs(((struct sockaddr_in *)(void *)&name)->sin_port);
-	if (name.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)(void *)&name)->sin6_port);
-	return 0;
+	return l->path == NULL ? atoi(strrchr(l->url, ':') + 1) : 0;
+}
+
+const char *duet_listener_url(const duet_listener *l)
+{
+	return l != NULL ? l->url : "";
 }
 
 static void on_ready(void *context, int events)
@@ -171,11 +233,6 @@ static int wait_for_client(duet_listener *l)
 	return duet__park(&w);
 }
 
-static bool is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* Clients that gave up before they were accepted are nobody's error. */
 static bool is_passing(int error)
 {
@@ -183,35 +240,42 @@ static bool is_passing(int error)
 	       error == EHOSTDOWN || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
+static int fail_accept(int error)
+{
+	return duet__failf(-error, "accept: %s", duet_strerror(-error));
+}
+
+/* What to do about a failure.  -> 0: try again */
+static int recover(duet_listener *l, int error, duet_time *shortage)
+{
+	if (error == EAGAIN || error == EWOULDBLOCK)
+		return wait_for_client(l);
+	if (duet__is_shortage(error))
+		return duet__shortage_wait(shortage, DUET_FOREVER);
+	return is_passing(error) ? 0 : fail_accept(error);
+}
+
 /* -> the next client's descriptor */
 static int accept_next(duet_listener *l)
 {
-	duet_time pause = SHORTAGE_FIRST;
-	int r = 0;
+	duet_time shortage = 0;
+	int fd, r = 0;
 
-	while (r == 0) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), error = errno;
-
+	for (;;) {
+		if (r == 0)
+			r = duet__io_turn();
+		if (l->closed)
+			return duet__failf(DUET_ECLOSED, "the listener was closed");
+		if (r < 0)
+			return r;
+		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			return fd;
-		if (error == EAGAIN || error == EWOULDBLOCK) {
-			r = wait_for_client(l);
-		} else if (is_shortage(error)) {
-			r = duet_sleep(pause);
-			pause = pause * 2 < SHORTAGE_MOST ? pause * 2 : SHORTAGE_MOST;
-		} else if (!is_passing(error)) {
-			r = duet__failf(-error, "accept: %s", duet_strerror(-error));
-		}
-		if (r == 0 && l->closed)
-			r = duet__fail(DUET_ECLOSED);
+			break;
+		r = recover(l, errno, &shortage);
 	}
-	return r;
-}
-
-static void listener_free(duet_listener *l)
-{
-	free(l->path);
-	free(l);
+	if (shortage != 0)
+		duet__shortage_over();
+	return fd;
 }
 
 duet_stream *duet_accept(duet_listener *l)
@@ -226,10 +290,7 @@ duet_stream *duet_accept(duet_listener *l)
 	r = accept_next(l);
 	if (--l->calls == 0 && l->closed)
 		listener_free(l);
-	if (r < 0)
-		return duet__null(r);
-	setsockopt(r, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	return duet__stream_new(r);
+	return r >= 0 ? duet__stream_new(r, true) : duet__null(r);
 }
 
 void duet_listener_close(duet_listener *l)
@@ -239,15 +300,17 @@ void duet_listener_close(duet_listener *l)
 	if (l == NULL || l->closed)
 		return;
 	l->closed = true;
-	duet__watch_close(l->watch);
+	if (duet__loop() != NULL) /* a forked child must not touch its parent's epoll */
+		duet__watch_close(l->watch);
 	l->watch = NULL;
 	duet__loop_detach(&l->attachment);
 	close(l->fd);
 	l->fd = -1;
-	if (l->path != NULL && stat(l->path, &st) == 0 && st.st_dev == l->device &&
-	    st.st_ino == l->inode)
+	if (l->path != NULL && getpid() == l->owner && lstat(l->path, &st) == 0 &&
+	    st.st_dev == l->device && st.st_ino == l->inode)
 		unlink(l->path);
-	duet__wake_all(&l->acceptors, DUET_ECLOSED);
+	duet__wake_all(&l->acceptors, 0);
+	duet__shortage_recheck();
 	if (l->calls == 0)
 		listener_free(l);
 }

@@ -1,172 +1,128 @@
-/* posix_spawn does what must happen between fork and exec.  The child is watched through its pidfd
- * and reaped here alone; until then its pid, and the group of that number, cannot mean anybody else. */
+/* The child is watched through its pidfd and reaped here alone; until then its pid, and the group of
+ * that number, cannot mean anybody else.
+ *
+ * close() kills, which takes effect at once, and reaps, which may take the kernel a while: then the
+ * record stays, watched, until that can be done without holding up the loop, or the run ends. */
 #include <duet/process.h>
 
 #include "loop/core/fail.h"
 #include "loop/core/loop.h"
+#include "loop/core/park.h"
+#include "loop/core/watch.h"
+#include "loop/io/shortage.h"
+#include "loop/io/spawn.h"
 #include "loop/io/stream_impl.h"
 #include <duet/fd.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-enum { STREAMS = 3, SIGNALLED = 256 };
+enum { SIGNALLED = 256 };
 
 struct duet_process {
 	pid_t pid;
 	int pidfd;
-	int status; /* once it was reaped; -1 before */
-	duet_stream *streams[STREAMS];
+	int status; /* once it has ended; or -ECHILD */
+	bool ended; /* and was reaped */
+	bool closed;
+	int calls; /* tasks that wait for it */
+	duet_stream *streams[DUET__STDIO];
+	duet__watch *watch; /* of a closed one */
+	duet__attachment attachment;
 };
 
-/* The child's end of each standard stream, and ours; -1: none. */
-struct ends {
-	int child[STREAMS];
-	int ours[STREAMS];
-};
+/* --- ending --- */
 
-static void close_fd(int fd)
+static int status_of(const siginfo_t *info)
 {
-	if (fd >= 0)
-		close(fd);
+	return info->si_code == CLD_EXITED ? info->si_status : SIGNALLED + info->si_status;
 }
 
-/* A socket pair rather than a pipe: writing to one can be kept from raising SIGPIPE. */
-static int open_pair(int *child, int *ours)
+/* -> whether it has ended; then it is reaped */
+static bool reap(duet_process *p, int flags)
 {
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return -errno;
-	*child = pair[0];
-	*ours = pair[1];
-	return fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0 ? 0 : -errno;
-}
-
-static int open_end(struct ends *e, int i, duet_process_stdio kind)
-{
-	switch (kind) {
-	case DUET_PROCESS_PIPE:
-		return open_pair(&e->child[i], &e->ours[i]);
-	case DUET_PROCESS_NULL:
-		e->child[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
-		return e->child[i] >= 0 ? 0 : -errno;
-	case DUET_PROCESS_INHERIT:
-		e->child[i] = fcntl(i, F_DUPFD_CLOEXEC, STREAMS);
-		return 0;
-	default:
-		return i == 2 ? 0 : -EINVAL;
-	}
-}
-
-static int open_ends(struct ends *e, const duet_process_options *o)
-{
-	const duet_process_stdio kinds[STREAMS] = {o->in, o->out, o->err};
-	int r = 0;
-
-	for (int i = 0; i < STREAMS; i++)
-		e->child[i] = e->ours[i] = -1;
-	for (int i = 0; i < STREAMS && r == 0; i++)
-		r = open_end(e, i, kinds[i]);
-	if (r == 0 && o->err == DUET_PROCESS_TO_OUT)
-		e->child[2] = fcntl(e->child[1], F_DUPFD_CLOEXEC, STREAMS);
-	return r;
-}
-
-static void close_ends(struct ends *e, bool ours)
-{
-	for (int i = 0; i < STREAMS; i++) {
-		close_fd(e->child[i]);
-		if (ours)
-			close_fd(e->ours[i]);
-	}
-}
-
-static int plan_files(posix_spawn_file_actions_t *files, const struct ends *e,
-		      const char *directory)
-{
-	int r = 0;
-
-	for (int i = 0; i < STREAMS && r == 0; i++)
-		if (e->child[i] >= 0)
-			r = posix_spawn_file_actions_adddup2(files, e->child[i], i);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(files, STREAMS);
-	if (r == 0 && directory != NULL)
-		r = posix_spawn_file_actions_addchdir_np(files, directory);
-	return -r;
-}
-
-static int plan_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t all, none;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawnattr_setsigdefault(attributes, &all);
-	posix_spawnattr_setsigmask(attributes, &none);
-	posix_spawnattr_setpgroup(attributes, 0);
-	return -posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-}
-
-static int spawn(pid_t *pid, const struct ends *e, const duet_process_options *o)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
+	siginfo_t info = {0};
 	int r;
 
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	r = plan_files(&files, e, o->directory);
-	if (r == 0)
-		r = plan_attributes(&attributes);
-	if (r == 0)
-		r = -posix_spawnp(pid, o->argv[0], &files, &attributes, (char *const *)o->argv,
-				  o->env != NULL ? (char *const *)o->env : environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return r;
+	if (p->ended)
+		return true;
+	do {
+		r = waitid(P_PID, (id_t)p->pid, &info, WEXITED | flags);
+	} while (r != 0 && errno == EINTR);
+	if (r == 0 && info.si_pid == 0)
+		return false;
+	p->ended = true;
+	p->status = r == 0 ? status_of(&info) : -ECHILD;
+	return true;
 }
 
-/* Takes our ends, also when it fails. */
-static int open_streams(duet_process *p, struct ends *e)
+static void process_free(duet_process *p)
+{
+	duet__watch_close(p->watch);
+	duet__loop_detach(&p->attachment);
+	if (p->pidfd >= 0)
+		close(p->pidfd);
+	duet__shortage_over();
+	free(p);
+}
+
+static void on_ended(void *context, int events)
+{
+	duet_process *p = context;
+
+	(void)events;
+	if (reap(p, WNOHANG))
+		process_free(p);
+}
+
+static void on_run_ends(duet__attachment *attachment)
+{
+	duet_process *p = duet__container_of(attachment, duet_process, attachment);
+
+	reap(p, 0);
+	process_free(p);
+}
+
+/* Reaps p, now or as soon as it can be, and frees it. */
+static void bury(duet_process *p)
+{
+	if (!reap(p, WNOHANG) && duet__loop() != NULL)
+		p->watch = duet__watch_open(duet__loop(), p->pidfd, on_ended, p);
+	if (p->ended || p->watch == NULL || duet__watch_set(p->watch, DUET__READ) < 0) {
+		reap(p, 0);
+		process_free(p);
+		return;
+	}
+	p->attachment.closing = on_run_ends;
+	duet__loop_attach(duet__loop(), &p->attachment);
+}
+
+/* Not reaped yet, so its pid, and the group of that number, are still its own. */
+static int signal_group(const duet_process *p, int signal)
+{
+	if (kill(-p->pid, signal) == 0 || (errno == ESRCH && kill(p->pid, signal) == 0))
+		return 0;
+	return -errno;
+}
+
+/* --- life --- */
+
+/* Takes the child's ends of its streams. */
+static int open_streams(duet_process *p, const int fds[DUET__STDIO])
 {
 	int r = 0;
 
-	for (int i = 0; i < STREAMS; i++) {
-		if (e->ours[i] >= 0 && (p->streams[i] = duet__stream_new(e->ours[i])) == NULL)
+	for (int i = 0; i < DUET__STDIO; i++)
+		if (fds[i] >= 0 && (p->streams[i] = duet__stream_new(fds[i], false)) == NULL)
 			r = DUET_ENOMEM;
-		e->ours[i] = -1;
-	}
 	return r;
-}
-
-static int start(duet_process *p, struct ends *e, const duet_process_options *o)
-{
-	int r = spawn(&p->pid, e, o);
-
-	if (r < 0) {
-		p->pid = 0;
-		return duet__failf(r, "start %s: %s", o->argv[0], duet_strerror(r));
-	}
-	p->pidfd = pidfd_open(p->pid, 0);
-	if (p->pidfd < 0)
-		return duet__fail(-errno);
-	return open_streams(p, e);
 }
 
 duet_process *duet_process_open(const duet_process_options *options)
 {
+	struct duet__spawned child;
 	duet_process *p;
-	struct ends e;
 	int r;
 
 	if (options == NULL || options->argv == NULL || options->argv[0] == NULL)
@@ -176,97 +132,103 @@ duet_process *duet_process_open(const duet_process_options *options)
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return duet__fail_null(DUET_ENOMEM);
-	p->pidfd = p->status = -1;
-	r = open_ends(&e, options);
-	if (r < 0)
-		duet__fail(r);
-	else
-		r = start(p, &e, options);
-	close_ends(&e, true);
+	r = duet__spawn(&child, options);
+	if (r < 0) {
+		free(p);
+		return duet__null(r);
+	}
+	p->pid = child.pid;
+	p->pidfd = child.pidfd;
+	duet__list_init(&p->attachment.node);
+	r = open_streams(p, child.ours);
 	if (r == 0)
 		return p;
 	duet_process_close(p);
-	return duet__null(r);
+	return duet__fail_null(r);
 }
 
 pid_t duet_process_pid(const duet_process *p)
 {
-	return p->pid;
+	return p != NULL ? p->pid : -1;
 }
 
 duet_stream *duet_process_in(const duet_process *p)
 {
-	return p->streams[0];
+	return p != NULL ? p->streams[0] : NULL;
 }
 
 duet_stream *duet_process_out(const duet_process *p)
 {
-	return p->streams[1];
+	return p != NULL ? p->streams[1] : NULL;
 }
 
 duet_stream *duet_process_err(const duet_process *p)
 {
-	return p->streams[2];
+	return p != NULL ? p->streams[2] : NULL;
 }
 
 void duet_process_close_in(duet_process *p)
 {
+	if (p == NULL)
+		return;
 	duet_stream_close(p->streams[0]);
 	p->streams[0] = NULL;
 }
 
-/* -> whether it has ended; then it is reaped */
-static bool reap(duet_process *p, int flags)
+static int wait_for_end(duet_process *p)
 {
-	siginfo_t info = {0};
-	int r;
+	int r = 0;
 
-	if (p->status >= 0)
-		return true;
-	do {
-		r = waitid(P_PID, (id_t)p->pid, &info, WEXITED | flags);
-	} while (r != 0 && errno == EINTR);
-	if (r == 0 && info.si_pid == 0)
-		return false;
-	/* Somebody else's wait may have taken its status: all that is known is that it ended. */
-	p->status = r != 0                       ? 0
-		    : info.si_code == CLD_EXITED ? info.si_status
-						 : SIGNALLED + info.si_status;
-	return true;
+	while (r >= 0 && !reap(p, WNOHANG))
+		r = duet_wait_fd(p->pidfd, DUET_READ);
+	if (r < 0)
+		return r;
+	if (p->status < 0)
+		return duet__failf(p->status,
+				   "another wait of this program took the status of "
+				   "its child %d, or it ignores SIGCHLD",
+				   (int)p->pid);
+	return p->status;
 }
 
 int duet_process_wait(duet_process *p)
 {
-	int r = 0;
+	int r = duet__enter();
 
+	if (r < 0)
+		return r;
 	if (p == NULL)
 		return duet__failf(DUET_EINVAL, "no process");
-	while (r >= 0 && !reap(p, WNOHANG))
-		r = duet_wait_fd(p->pidfd, DUET_READ);
-	return r < 0 ? r : p->status;
+	p->calls++;
+	r = wait_for_end(p);
+	if (--p->calls == 0 && p->closed)
+		bury(p);
+	return r;
 }
 
 int duet_process_kill(duet_process *p, int signal)
 {
+	int r;
+
 	if (p == NULL)
 		return duet__failf(DUET_EINVAL, "no process");
 	if (reap(p, WNOHANG))
-		return duet__fail(-ESRCH);
-	return kill(-p->pid, signal) == 0 ? 0 : duet__fail(-errno);
+		return duet__failf(-ESRCH, "process %d has ended", (int)p->pid);
+	r = signal_group(p, signal);
+	return r < 0 ? duet__failf(r, "signal %d to process %d: %s", signal, (int)p->pid,
+				   duet_strerror(r))
+		     : 0;
 }
 
 void duet_process_close(duet_process *p)
 {
-	if (p == NULL)
+	if (p == NULL || p->closed)
 		return;
-	for (int i = 0; i < STREAMS; i++)
+	p->closed = true;
+	for (int i = 0; i < DUET__STDIO; i++)
 		duet_stream_close(p->streams[i]);
-	/* Not reaped yet, so the pid, and the group of that number, are still the child's own. */
-	if (p->pid > 0 && !reap(p, WNOHANG)) {
-		kill(-p->pid, SIGKILL);
-		kill(p->pid, SIGKILL);
-		reap(p, 0);
-	}
-	close_fd(p->pidfd);
-	free(p);
+	if (!reap(p, WNOHANG))
+		signal_group(p, SIGKILL);
+	if (p->calls == 0)
+		bury(p);
 }

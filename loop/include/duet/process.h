@@ -10,12 +10,18 @@
  *     int status = duet_process_wait(p);
  *     duet_process_close(p);
  *
- * Life: open -> streams, wait, kill -> close.  A process never outlives its handle: close kills and
- * reaps what still runs. */
+ * Life: open -> streams, wait, kill -> close.  A process never outlives its handle: close kills
+ * what still runs.  Or all in one call:
+ *
+ *     duet_buf text = {0};
+ *     int status = duet_process_run(&(duet_process_options){.argv = argv}, DUET_STR("b\na\n"),
+ *                                   &text, NULL);
+ */
 #ifndef DUET_PROCESS_H
 #define DUET_PROCESS_H
 
 #include <duet/api.h>
+#include <duet/bytes.h>
 #include <duet/stream.h>
 #include <sys/types.h>
 
@@ -39,7 +45,7 @@ typedef struct duet_process_options {
 DUET_BEGIN_DECLS
 
 /* Starts it: with default signals, no other descriptor than 0, 1, 2, and a process group of its
- * own.  In a run.  -> a process, or NULL with errno (ENOENT, EACCES ...) and words */
+ * own.  In a run.  -> gives a process, or NULL with errno (ENOENT, EACCES, EMFILE ...) and words */
 DUET_API duet_process *duet_process_open(const duet_process_options *options);
 
 DUET_API pid_t duet_process_pid(const duet_process *p);
@@ -50,15 +56,23 @@ DUET_API duet_stream *duet_process_out(const duet_process *p);
 DUET_API duet_stream *duet_process_err(const duet_process *p);
 DUET_API void duet_process_close_in(duet_process *p); /* twice is once */
 
-/* Suspends until it has ended; any number of times.
- * -> its exit status 0..255, or 256 + the signal that ended it; DUET_ECANCELED, DUET_ENOTASK */
+/* Suspends until it has ended; any number of times, in any number of tasks.
+ * -> its exit status 0..255, or 256 + the signal that ended it; -ECHILD (another wait of this program
+ * took its status, or it ignores SIGCHLD), DUET_ECANCELED, DUET_ENOTASK, -ENOMEM */
 DUET_SUSPENDS DUET_API int duet_process_wait(duet_process *p);
 
-/* Sends a signal to its process group.  -> 0, -ESRCH (it has ended), -errno */
+/* Sends a signal to its process group.  -> 0, -ESRCH (it has ended), -EPERM ... */
 DUET_API int duet_process_kill(duet_process *p, int signal);
 
-/* Kills (SIGKILL) and reaps what still runs, closes the streams, frees p.  NULL is fine. */
+/* Kills its process group (SIGKILL) if it still runs, closes the streams, frees p; it is reaped
+ * without holding up the loop.  NULL is fine. */
 DUET_API void duet_process_close(duet_process *p);
+
+/* Runs it to its end: `in` is what it reads (none: as options->in says), out and err get what it
+ * writes (NULL: as the options say), NUL-terminated behind .len.  Cancelled, it is killed.
+ * -> as wait (out and err are the caller's to free); as open and the reads of a stream */
+DUET_SUSPENDS DUET_API int duet_process_run(const duet_process_options *options, duet_bytes in,
+					    duet_buf *out, duet_buf *err);
 
 DUET_END_DECLS
 

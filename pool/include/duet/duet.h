@@ -28,6 +28,7 @@
 #include <duet/run.h>
 #include <duet/scope.h>
 #include <duet/sem.h>
+#include <duet/serve.h>
 #include <duet/signal.h>
 #include <duet/sse.h>
 #include <duet/stream.h>

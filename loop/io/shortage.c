@@ -1,0 +1,99 @@
+#include "loop/io/shortage.h"
+
+#include "loop/core/fail.h"
+#include "loop/core/loop.h"
+#include "loop/core/park.h"
+#include "loop/core/timer.h"
+#include <sys/resource.h>
+
+#define LOOK_AGAIN DUET_MS(20)
+
+enum { RESERVE = 16 };
+
+struct place {
+	duet__timer timer;
+	duet__waiter waiter;
+	duet_time since, patience;
+};
+
+/* Of the loop of this thread. */
+static _Thread_local duet__list line;
+static _Thread_local duet_time last_over;
+
+bool duet__is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static bool is_patient(const struct place *p)
+{
+	duet_time start = last_over > p->since ? last_over : p->since;
+
+	return duet_now() - start < p->patience;
+}
+
+/* Only the first in line tries again, however many wait. */
+static void look_again(void *timer)
+{
+	struct place *p = duet__container_of(timer, struct place, timer);
+
+	if (duet__list_first(&line) == &p->waiter.node || !is_patient(p) ||
+	    duet__timer_start(duet__loop(), &p->timer, LOOK_AGAIN) < 0)
+		duet__wake(&p->waiter, 0);
+}
+
+static void stand_in_line(struct place *p, bool is_first_time)
+{
+	if (line.next == NULL)
+		duet__list_init(&line);
+	duet__list_append(is_first_time ? &line : line.next, &p->waiter.node);
+}
+
+int duet__shortage_wait(duet_time *since, duet_time patience)
+{
+	bool is_first_time = *since == 0;
+	struct place p = {
+		.timer.fire = look_again,
+		.waiter = DUET__WAITER_(p.waiter, "a file descriptor to come free", true),
+		.patience = patience,
+	};
+	int r;
+
+	if (is_first_time)
+		*since = duet_now();
+	p.since = *since;
+	if (!is_patient(&p))
+		return DUET_ETIMEDOUT;
+	r = duet__timer_start(duet__loop(), &p.timer, LOOK_AGAIN);
+	if (r < 0)
+		return duet__fail(r);
+	stand_in_line(&p, is_first_time);
+	r = duet__park(&p.waiter);
+	duet__timer_stop(duet__loop(), &p.timer);
+	return r;
+}
+
+void duet__shortage_over(void)
+{
+	if (line.next == NULL || duet__list_is_empty(&line))
+		return;
+	last_over = duet_now();
+	duet__wake_first(&line, 0);
+}
+
+void duet__shortage_recheck(void)
+{
+	if (line.next != NULL)
+		duet__wake_all(&line, 0);
+}
+
+bool duet__is_reserve(int fd)
+{
+	struct rlimit r;
+	rlim_t reserve;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY)
+		return false;
+	reserve = r.rlim_cur / 4 < RESERVE ? r.rlim_cur / 4 : RESERVE;
+	return (rlim_t)fd >= r.rlim_cur - reserve;
+}
