@@ -31,10 +31,11 @@ static duet_queue *queue_new(size_t capacity, duet__order order, duet__compare *
 		return duet__failf_null(DUET_EINVAL, "a queue must have room: say DUET_UNBOUNDED "
 						     "if it may grow without limit");
 	duet_queue *q = calloc(1, sizeof *q);
-	if (q == NULL)
+	if (q == NULL || duet__store_init(&q->store, order, compare) < 0) {
+		free(q);
 		return duet__fail_null(DUET_ENOMEM);
+	}
 	q->capacity = capacity;
-	duet__store_init(&q->store, order, compare);
 	duet__list_init(&q->getters);
 	duet__list_init(&q->putters);
 	duet__list_init(&q->joiners);

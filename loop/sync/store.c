@@ -12,14 +12,6 @@ struct duet__ranked {
 	uint64_t number;
 };
 
-void duet__store_init(duet__store *s, duet__order order, duet__compare *compare)
-{
-	memset(s, 0, sizeof *s);
-	s->order = order;
-	if (order == DUET__SMALLEST)
-		s->as.heap.compare = compare;
-}
-
 void duet__store_fini(duet__store *s)
 {
 	if (s->order == DUET__SMALLEST)
@@ -63,6 +55,15 @@ int duet__store_grow(duet__store *s)
 	size_t size = s->size == 0 ? FIRST_SIZE : s->size * 2;
 
 	return s->order == DUET__SMALLEST ? grow_heap(s, size) : grow_ring(s, size);
+}
+
+int duet__store_init(duet__store *s, duet__order order, duet__compare *compare)
+{
+	memset(s, 0, sizeof *s);
+	s->order = order;
+	if (order == DUET__SMALLEST)
+		s->as.heap.compare = compare;
+	return duet__store_grow(s);
 }
 
 static int precedes(const duet__store *s, const struct duet__ranked *a,

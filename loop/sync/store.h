@@ -27,8 +27,8 @@ typedef struct duet__store {
 	} as;
 } duet__store;
 
-/* compare: for DUET__SMALLEST only. */
-void duet__store_init(duet__store *s, duet__order order, duet__compare *compare);
+/* compare: for DUET__SMALLEST only.  Has room for a few items at once.  -> 0, -ENOMEM */
+int duet__store_init(duet__store *s, duet__order order, duet__compare *compare);
 void duet__store_fini(duet__store *s);
 
 /* Makes room for one more.  -> 0, -ENOMEM */

@@ -41,7 +41,8 @@ DUET_API duet_queue *duet_queue_new_priority(size_t capacity,
 DUET_API duet_queue *duet_queue_new_lifo(size_t capacity);
 
 /* Takes item (any pointer, NULL too) on success only.  Suspends while the queue is full.
- * -> 0, DUET_ECLOSED (shut down), DUET_ECANCELED, DUET_ENOTASK, -ENOMEM, -EINVAL (q is NULL) */
+ * -> 0, DUET_ECLOSED (shut down), DUET_ECANCELED, DUET_ENOTASK, -ENOMEM (never while it holds less
+ * than 16), -EINVAL (q is NULL) */
 DUET_SUSPENDS DUET_API int duet_queue_put(duet_queue *q, void *item);
 
 /* Gives the next item.  Suspends while there is none.
