@@ -108,22 +108,25 @@ static void charge(duet_ratelimit *l, duet_time since, double n)
 /* Gives those in line what there is and sets the timer for the next one. */
 static void serve(duet_ratelimit *l)
 {
+	duet_loop *loop = duet__loop();
 	duet_time now = read_clock(l);
 	duet__list *node;
 
+	if (loop == NULL)
+		return; /* a forked child, with takers of its parent's run */
 	while ((node = duet__list_first(&l->takers)) != NULL) {
 		struct taker *first = duet__container_of(node, struct taker, waiter.node);
 		duet_time wait = delay(l, now, first->n);
 
 		if (wait > 0) {
-			if (duet__timer_start(duet__loop(), &l->timer, wait) < 0)
+			if (duet__timer_start(loop, &l->timer, wait) < 0)
 				duet__wake_all(&l->takers, DUET_ENOMEM);
 			return;
 		}
 		charge(l, first->since, first->n);
 		duet__wake(&first->waiter, 0);
 	}
-	duet__timer_stop(duet__loop(), &l->timer);
+	duet__timer_stop(loop, &l->timer);
 }
 
 static int check(const duet_ratelimit *l, double n)
@@ -216,7 +219,7 @@ void duet_ratelimit_free(duet_ratelimit *l)
 {
 	if (l == NULL)
 		return;
-	if (duet__timer_is_started(&l->timer))
+	if (duet__timer_is_started(&l->timer) && duet__loop() != NULL)
 		duet__timer_stop(duet__loop(), &l->timer);
 	duet__wake_all(&l->takers, DUET_ECLOSED);
 	free(l);

@@ -1,6 +1,8 @@
 #include <duet/duet.h>
 
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/run.h"
 #include "tests/lib/test.h"
@@ -270,4 +272,34 @@ TEST(ratelimit_used_in_two_runs_keeps_its_debt)
 	CHECK_EQ(run_virtual(take_in_another_run, NULL), 0);
 	CHECK_LE(run_virtual(take_in_another_run, NULL), 100);
 	duet_ratelimit_free(limit);
+}
+
+static int fork_and_free(void *arg)
+{
+	struct taker waiter = {"waiter", 1};
+	int status;
+
+	(void)arg;
+	limit = duet_ratelimit_new(1, 1);
+	CHECK_OK(duet_ratelimit_take(limit, 1));
+	duet_task *t = duet_spawn(take, &waiter);
+	duet_yield();
+	pid_t pid = fork();
+	if (pid == 0) {
+		CHECK_ERR(duet_ratelimit_take(limit, 1), DUET_EFORKED);
+		CHECK_OK(duet_ratelimit_adjust(limit, 1));
+		duet_ratelimit_free(limit);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_OK(duet_await(t));
+	duet_ratelimit_free(limit);
+	return 0;
+}
+
+/* A forked child may free what tasks of its parent wait for. */
+TEST(ratelimit_in_a_forked_child_is_harmless)
+{
+	CHECK_OK(run_virtual(fork_and_free, NULL));
 }
