@@ -31,6 +31,7 @@ typedef enum duet__frame_type {
 	DUET__FRAME_SKIPPED = 5,  /* worker: the job was taken back before it started           */
 	DUET__FRAME_PROGRESS = 6, /* worker: nanos = bits of a double in 0..1                   */
 	DUET__FRAME_STOP = 7,     /* parent: finish and leave                                   */
+	DUET__FRAME_TIRED = 8,    /* worker: too large or too old, please replace me            */
 	DUET__FRAME_TYPES,
 } duet__frame_type;
 

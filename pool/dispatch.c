@@ -189,14 +189,19 @@ static void hand_out_all(duet_pool *p, duet_time now)
 	}
 }
 
+static bool has_had_enough(const duet__worker *w)
+{
+	const uint64_t quota = w->pool->plan.options.max_jobs_per_worker;
+	return quota > 0 && w->given >= quota;
+}
+
 static void send_all(duet_pool *p)
 {
-	const uint64_t quota = p->plan.options.max_jobs_per_worker;
 	DUET__WORKERS_EACH (w, p) {
 		duet__dispatch_send(w);
 		duet__supervisor_mind(w);
-		if (quota > 0 && w->given >= quota && w->state == DUET__WORKER_UP)
-			duet__supervisor_retire(w);
+		if (w->state == DUET__WORKER_UP && (w->tired || has_had_enough(w)))
+			duet__supervisor_retire(w, true);
 	}
 }
 
@@ -212,6 +217,15 @@ static bool steal(duet_pool *p, duet_time now)
 			from = w;
 	return from != NULL &&
 	       duet__ledger_take_back(&p->ledger, duet__call_of(from->hand.order.prev), now);
+}
+
+/* A call has waited behind another for long, and nobody can take it over. */
+static bool is_stuck(duet_pool *p, duet_time now)
+{
+	DUET__WORKERS_EACH (w, p)
+		if (w->hand.count > 1 && now - w->first_since > STUCK)
+			return true;
+	return false;
 }
 
 static void wake_for_space(duet_pool *p)
@@ -236,6 +250,8 @@ static void dispatch(duet_pool *p)
 	do
 		hand_out_all(p, now);
 	while (steal(p, now));
+	if (p->ledger.queued > 0 || is_stuck(p, now))
+		duet__supervisor_grow(p);
 	send_all(p);
 	wake_for_space(p);
 	if (!duet__timer_is_started(&p->tick) && must_look_again(p))
@@ -357,6 +373,9 @@ static bool on_frame(duet__worker *w, const duet__frame *f)
 		return !duet__ledger_answer(&w->pool->ledger, &w->hand, f->ticket, f->job,
 					    &skipped) ||
 		       skipped == NULL;
+	case DUET__FRAME_TIRED:
+		w->tired = true;
+		return true;
 	case DUET__FRAME_PROGRESS:
 		on_progress(w, f);
 		return true;

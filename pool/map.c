@@ -139,7 +139,7 @@ static int map_inside(struct map *m)
 
 static int make_slots(struct map *m)
 {
-	size_t window = (size_t)m->pool->target * WINDOW_PER_WORKER;
+	size_t window = (size_t)m->pool->most * WINDOW_PER_WORKER;
 	size_t most = m->pool->plan.options.max_queue;
 	if (most > 0 && window > most)
 		window = most;

@@ -64,7 +64,8 @@ static int check_options(const duet_pool_options *o)
 	if (o->workers < 0 || o->workers > DUET_POOL_MAX_WORKERS)
 		return duet__failf(DUET_EINVAL, "a pool can have 1 to %d workers, not %d",
 				   DUET_POOL_MAX_WORKERS, o->workers);
-	if (o->job_timeout < 0 || o->grace < 0 || o->retries < 0)
+	if (o->job_timeout < 0 || o->grace < 0 || o->retries < 0 || o->min_workers < 0 ||
+	    o->idle_timeout < 0 || o->max_worker_age < 0)
 		return duet__failf(DUET_EINVAL, "a pool's times and counts cannot be negative");
 	if ((unsigned)o->transport > DUET_TRANSPORT_NNG)
 		return duet__failf(DUET_EINVAL, "there is no transport %d", (int)o->transport);
@@ -100,6 +101,10 @@ static void fill_in_options(duet_pool_options *o)
 {
 	if (o->workers == 0)
 		o->workers = (int)least((size_t)duet_usable_cores(), DUET_POOL_MAX_WORKERS);
+	if (o->min_workers == 0 || o->min_workers > o->workers)
+		o->min_workers = o->workers;
+	if (o->idle_timeout == 0)
+		o->idle_timeout = DUET_S(10);
 	if (o->job_timeout == 0)
 		o->job_timeout = DUET_FOREVER;
 	if (o->max_payload == 0)
@@ -175,6 +180,7 @@ static duet_pool *pool_new(void)
 	p->attachment.closing = close_attached;
 	p->tick.fire = duet__dispatch_tick;
 	p->respawn.fire = duet__supervisor_respawn;
+	p->shrink.fire = duet__supervisor_shrink;
 	duet__list_init(&p->attachment.node);
 	duet__list_init(&p->workers);
 	duet__list_init(&p->space);
@@ -227,7 +233,8 @@ static int pool_start(duet_pool *p, const duet_pool_options *options)
 	if (p->expected == NULL || p->received == NULL)
 		return DUET_ENOMEM;
 	int r = make_plan(&p->plan, options);
-	p->target = p->plan.options.workers;
+	p->most = p->plan.options.workers;
+	p->target = p->least = p->plan.options.min_workers;
 	if (r == 0)
 		r = fork_zygotes(p);
 	if (r == 0)
@@ -267,6 +274,7 @@ static void unbind(duet_pool *p)
 		duet__supervisor_unwatch(w);
 	duet__timer_stop(p->loop, &p->tick);
 	duet__timer_stop(p->loop, &p->respawn);
+	duet__timer_stop(p->loop, &p->shrink);
 	duet__hook_disarm(&p->hook);
 	duet__loop_detach(&p->attachment);
 	p->loop = NULL;

@@ -40,6 +40,7 @@ typedef struct duet__worker {
 	int number;       /* its place                                                            */
 	pid_t pid;        /* 0 until the zygote has told it                                       */
 	bool greeted;     /* its HELLO was right                                                  */
+	bool tired;       /* it asks to be replaced */
 	bool blocked;     /* the channel was full at the last send                                */
 	const char *doom; /* why it was doomed, or NULL                                         */
 
@@ -52,7 +53,7 @@ typedef struct duet__worker {
 	size_t message_len;
 
 	uint64_t first_id;     /* the call it is at                                           */
-	duet_time first_since; /* and since when, as far as we know                           */
+	duet_time first_since; /* and since when, as far as we know; idle: since when */
 	duet__timer overdue;   /* looks at that call, or at the boot                          */
 	duet__timer farewell;  /* its job was given up, and the grace is running              */
 
@@ -68,7 +69,8 @@ struct duet_pool {
 	duet__zygote zygote, spare;
 	duet__ledger ledger;
 	duet__list workers;
-	int target;      /* how many there should be                                            */
+	int target; /* how many there should be: between these */
+	int least, most;
 	uint32_t epochs; /* given out so far                                                    */
 	duet__arena *arena;
 	duet_time *expected; /* per job function: how long it runs, as learned                  */
@@ -79,7 +81,8 @@ struct duet_pool {
 	duet_time turn;      /* when the calls of this turn were queued                       */
 	duet__hook hook;     /* dispatch at the end of the turn                               */
 	duet__timer tick;    /* looks for results and jobs stuck behind a long one            */
-	duet__timer respawn; /* the backoff is over                                           */
+	duet__timer respawn; /* the backoff is over */
+	duet__timer shrink;  /* looks for workers that have been idle for long */
 	duet__watch *news;
 
 	int boot_deaths;        /* workers that ended before they were ready, in a row           */
@@ -149,10 +152,12 @@ void duet__supervisor_readable(void *pool, int events); /* a duet__watch_fn     
 void duet__supervisor_forgive(duet_pool *p); /* the restart budget is full again                 */
 void duet__supervisor_ready(duet__worker *w);
 void duet__supervisor_doom(duet__worker *w, const char *why);
-void duet__supervisor_retire(duet__worker *w);
+void duet__supervisor_retire(duet__worker *w, bool replace);
 void duet__supervisor_give_up(duet__worker *w, unsigned ticket); /* nobody wants this job now     */
 void duet__supervisor_mind(duet__worker *w); /* its first call may have changed                 */
 void duet__supervisor_respawn(void *timer);
+void duet__supervisor_grow(duet_pool *p); /* more calls wait than workers are free */
+void duet__supervisor_shrink(void *timer);
 int duet__supervisor_watch(duet__worker *w); /* binds it to the pool's loop                     */
 void duet__supervisor_unwatch(duet__worker *w);
 void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nearly             */

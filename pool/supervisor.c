@@ -209,10 +209,44 @@ void duet__supervisor_ready(duet__worker *w)
 	if (w->state != DUET__WORKER_STARTING)
 		return;
 	w->state = DUET__WORKER_UP;
+	w->first_since = duet_now();
 	duet__supervisor_forgive(p);
 	if (p->loop != NULL)
 		duet__timer_stop(p->loop, &w->overdue);
 	duet__dispatch_soon(p);
+}
+
+/* ---- as many as are needed ---- */
+
+static bool any_starting(duet_pool *p)
+{
+	DUET__WORKERS_EACH (w, p)
+		if (w->state == DUET__WORKER_STARTING)
+			return true;
+	return false;
+}
+
+/* One at a time: when it is up, it may be enough. */
+void duet__supervisor_grow(duet_pool *p)
+{
+	if (p->target >= p->most || any_starting(p))
+		return;
+	p->target++;
+	duet__supervisor_fill(p);
+	if (!duet__timer_is_started(&p->shrink))
+		duet__timer_start(p->loop, &p->shrink, p->plan.options.idle_timeout / 2);
+}
+
+void duet__supervisor_shrink(void *timer)
+{
+	duet_pool *p = duet__container_of(timer, duet_pool, shrink);
+	duet_time now = duet_now(), idle = p->plan.options.idle_timeout;
+	DUET__WORKERS_EACH (w, p)
+		if (p->target > p->least && w->state == DUET__WORKER_UP && w->hand.count == 0 &&
+		    now - w->first_since >= idle)
+			duet__supervisor_retire(w, false);
+	if (p->target > p->least)
+		duet__timer_start(p->loop, &p->shrink, idle / 2);
 }
 
 /* ---- too long ---- */
@@ -296,6 +330,8 @@ void duet__supervisor_mind(duet__worker *w)
 	if (loop == NULL || w->state == DUET__WORKER_STARTING || w->state == DUET__WORKER_DOOMED)
 		return;
 	if (call == NULL) {
+		if (w->first_id != 0)
+			w->first_since = duet_now();
 		w->first_id = 0;
 		duet__timer_stop(loop, &w->overdue);
 		return;
@@ -330,12 +366,13 @@ void duet__supervisor_give_up(duet__worker *w, unsigned ticket)
 		on_farewell(&w->farewell);
 }
 
-void duet__supervisor_retire(duet__worker *w)
+void duet__supervisor_retire(duet__worker *w, bool replace)
 {
 	if (!duet__dispatch_stop(w))
 		return;
 	w->state = DUET__WORKER_RETIRING;
-	w->pool->stats.recycled++;
+	w->pool->stats.recycled += replace;
+	w->pool->target -= !replace;
 	duet__supervisor_fill(w->pool);
 }
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 static const duet_time PATIENCE = DUET_US(50);
+static const duet_time EXAMINED_EVERY = DUET_MS(20);
 
 static struct {
 	const duet__plan *plan;
@@ -36,6 +37,8 @@ static struct {
 	duet_job job;
 	duet__block *leased[DUET__LEASES];
 	size_t leases;
+	duet_time born, examined; /* the last look at one's own size and age               */
+	bool tired;
 	duet_time clock; /* when the last job ended                                 */
 	duet_time unsent_since;
 } worker;
@@ -175,6 +178,32 @@ static void answer(const duet__frame *f, int result)
 	put(&out);
 }
 
+static size_t resident(void)
+{
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*u %zu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Between jobs, and not too often: whether it is time to be replaced. */
+static void examine(void)
+{
+	const duet_pool_options *o = &worker.plan->options;
+	if ((o->max_worker_rss == 0 && o->max_worker_age == 0) || worker.tired ||
+	    worker.clock - worker.examined < EXAMINED_EVERY)
+		return;
+	worker.examined = worker.clock;
+	worker.tired = (o->max_worker_age > 0 && worker.clock - worker.born >= o->max_worker_age) ||
+		       (o->max_worker_rss > 0 && resident() > o->max_worker_rss);
+	if (worker.tired)
+		put(&(duet__frame){.type = DUET__FRAME_TIRED, .epoch = worker.epoch});
+}
+
 static void run_job(const duet__frame *f)
 {
 	if (!duet__outbox_is_empty(worker.board) && worker.clock - worker.unsent_since > PATIENCE)
@@ -188,6 +217,7 @@ static void run_job(const duet__frame *f)
 	}
 	prepare(&worker.job, f);
 	answer(f, call(&worker.job, f->code));
+	examine();
 }
 
 /* ---- the loop ---- */
@@ -241,6 +271,7 @@ static int join(const duet__plan *plan, const duet__order *order)
 {
 	worker.plan = plan;
 	worker.epoch = order->epoch;
+	worker.born = clock_now();
 	worker.board = duet__memory_attach(order->memory_fd);
 	worker.job = (duet_job){
 		.board = worker.board,

@@ -24,6 +24,23 @@ static duet_pool_stats_t stats(void)
 	return s;
 }
 
+static int sleep_ms(void *ms, size_t i)
+{
+	(void)i;
+	return duet_pool_call(pool, "sleep", DUET_STR((char *)ms), NULL);
+}
+
+static bool has_one_worker(void *arg)
+{
+	(void)arg;
+	return stats().workers == 1;
+}
+
+static bool has_another_worker(void *before)
+{
+	return jobs_pid(pool) != *(pid_t *)before;
+}
+
 enum { PER_WORKER = 7, JOBS = 200 };
 
 static int most_counted;
@@ -56,6 +73,72 @@ static int count_all(void *arg)
 TEST(options_max_jobs_per_worker)
 {
 	in_a_run(&(duet_pool_options){.workers = 2, .max_jobs_per_worker = PER_WORKER}, count_all);
+}
+
+static int grow_and_shrink(void *arg)
+{
+	(void)arg;
+	CHECK_GE(jobs_pid(pool), 1);
+	CHECK_EQ(stats().workers, 1);
+	CHECK_OK(duet_map(30, 0, sleep_ms, "20", NULL));
+	CHECK_EQ(stats().workers, 4);
+	jobs_wait_until(has_one_worker, NULL);
+	CHECK_OK(duet_map(8, 0, sleep_ms, "20", NULL)); /* and again */
+	CHECK_GE(stats().workers, 2);
+	CHECK_EQ(stats().restarts, 0);
+	CHECK_EQ(stats().recycled, 0);
+	return 0;
+}
+
+/* An elastic pool grows while calls wait, and shrinks when workers are idle. */
+TEST(options_min_workers)
+{
+	in_a_run(&(duet_pool_options){.workers = 4, .min_workers = 1, .idle_timeout = DUET_MS(50)},
+		 grow_and_shrink);
+}
+
+static int hog_once(void *arg)
+{
+	(void)arg;
+	pid_t first = jobs_pid(pool);
+	CHECK_OK(duet_pool_call(pool, "keep", DUET_STR("60000000"), NULL));
+	jobs_wait_until(has_another_worker, &first);
+	CHECK_EQ(stats().restarts, 0);
+	CHECK_EQ(stats().recycled, 1);
+	return 0;
+}
+
+static int job_keep(duet_job *job)
+{
+	size_t n = strtoul(duet_job_input(job).data, NULL, 10);
+	memset(malloc(n), 1, n); /* and never freed */
+	usleep(25000);
+	return 0;
+}
+
+/* A worker that has grown too large is replaced between jobs. */
+TEST(options_max_worker_rss)
+{
+	if (test_is_slow())
+		SKIP("sanitizers make everything large");
+	CHECK_OK(duet_job_register("keep", job_keep));
+	in_a_run(&(duet_pool_options){.workers = 1, .max_worker_rss = 40 << 20}, hog_once);
+}
+
+static int grow_old(void *arg)
+{
+	(void)arg;
+	pid_t first = jobs_pid(pool);
+	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("60"), NULL));
+	jobs_wait_until(has_another_worker, &first);
+	CHECK_GE(stats().recycled, 1);
+	return 0;
+}
+
+/* One that has grown too old, too. */
+TEST(options_max_worker_age)
+{
+	in_a_run(&(duet_pool_options){.workers = 1, .max_worker_age = DUET_MS(50)}, grow_old);
 }
 
 static char heard[4096];

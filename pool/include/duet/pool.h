@@ -55,23 +55,28 @@ typedef enum duet_transport {
 
 /* Every field may be 0 for its default. */
 typedef struct duet_pool_options {
-	int workers;              /* 0 = the cores this process may use: its affinity and its
+	int workers;            /* 0 = the cores this process may use: its affinity and its
 	                             cgroup's quota                                             */
-	duet_time job_timeout;    /* how long a job may run, counted from its start; the worker is
+	int min_workers;        /* with fewer calls, fewer workers, down to this number; 0 = always
+	                             .workers                                                   */
+	duet_time idle_timeout; /* how long a worker beyond .min_workers may be idle; 0 = 10 s  */
+	duet_time job_timeout;  /* how long a job may run, counted from its start; the worker is
 	                             then killed and replaced.  0 = for ever                    */
-	duet_time grace;          /* between asking a job to stop (duet_job_cancelled) and killing
+	duet_time grace;        /* between asking a job to stop (duet_job_cancelled) and killing
 	                             its worker, after a timeout or a cancel.  0 = kill at once */
-	int retries;              /* how often a job whose worker died is run again; 0 = never,
+	int retries;            /* how often a job whose worker died is run again; 0 = never,
 	                             because it may have done half of its work                  */
-	size_t max_queue;         /* calls that may wait for a worker; further callers suspend
+	size_t max_queue;       /* calls that may wait for a worker; further callers suspend
 	                             before they queue.  0 = no limit                           */
-	bool fail_when_full;      /* ... or fail with -EAGAIN                                   */
-	size_t max_payload;       /* bytes of one input or reply; more is -E2BIG.  0 = 2 GiB    */
+	bool fail_when_full;    /* ... or fail with -EAGAIN                                   */
+	size_t max_payload;     /* bytes of one input or reply; more is -E2BIG.  0 = 2 GiB    */
 	duet_fn *on_worker_start; /* runs in each worker before its first job; < 0: the worker
 	                             cannot start                                               */
 	duet_fn *on_worker_stop;  /* runs in a worker that is stopped in peace                  */
 	void *worker_context;     /* the argument of both, as it was when the pool was opened   */
 	uint64_t max_jobs_per_worker; /* a worker is replaced after so many jobs.  0 = never    */
+	size_t max_worker_rss;        /* ... or once it has so many bytes in memory.  0 = never */
+	duet_time max_worker_age;     /* ... or after a job, once it is so old.  0 = never      */
 	size_t memory_limit;          /* bytes of memory a worker may allocate; beyond that its
 	                             allocations fail.  0 = no limit                            */
 	int nice;            /* added to the workers' nice value                           */
@@ -107,7 +112,8 @@ typedef struct duet_pool_stats_t {
 	uint64_t retried;  /* jobs run again after a death                                      */
 	uint64_t restarts; /* workers that replaced a dead one                                  */
 	uint64_t timeouts; /* calls that ended with DUET_ETIMEDOUT                              */
-	uint64_t recycled; /* workers replaced after max_jobs_per_worker                        */
+	uint64_t recycled; /* workers replaced after .max_jobs_per_worker,
+	                        .max_worker_rss or .max_worker_age                       */
 	size_t shared_bytes; /* shared memory held by inputs                                    */
 	duet_time run_time;  /* sum over all jobs                                               */
 	pid_t worker_pids[DUET_POOL_MAX_WORKERS]; /* the first .workers of them                 */
