@@ -145,6 +145,7 @@ static bool hand_out(duet__worker *w, duet__call *call)
 		return false;
 	}
 	w->given++;
+	p->stats.wait_time += p->turn - call->queued;
 	return true;
 }
 
@@ -246,7 +247,7 @@ static bool must_look_again(duet_pool *p)
 
 static void dispatch(duet_pool *p)
 {
-	duet_time now = duet_now();
+	duet_time now = p->turn = duet_now();
 	do
 		hand_out_all(p, now);
 	while (steal(p, now));

@@ -48,17 +48,35 @@ static int descendants(pid_t pid, pid_t out[PIDS], int n)
 	return n;
 }
 
-static bool any_alive(const pid_t pids[], int n)
+/* The one that is neither zygote nor worker; 0 = there is none. */
+static pid_t own_child(const pid_t pids[], int n)
+{
+	char path[64], name[32] = "";
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pids[i]);
+		FILE *f = fopen(path, "re");
+		if (f != NULL && fgets(name, sizeof(name), f) != NULL &&
+		    strncmp(name, "duet-", 5) != 0) {
+			fclose(f);
+			return pids[i];
+		}
+		if (f != NULL)
+			fclose(f);
+	}
+	return 0;
+}
+
+static bool any_alive_but(pid_t one, const pid_t pids[], int n)
 {
 	for (int i = 0; i < n; i++)
-		if (jobs_is_alive(pids[i]))
+		if (pids[i] != one && jobs_is_alive(pids[i]))
 			return true;
 	return false;
 }
 
-static void wait_for_all_gone(const pid_t pids[], int n)
+static void wait_for_all_but(pid_t one, const pid_t pids[], int n)
 {
-	for (int ms = 0; any_alive(pids, n); ms++) {
+	for (int ms = 0; any_alive_but(one, pids, n); ms++) {
 		CHECK_LE(ms, 1000);
 		poll(NULL, 0, 1);
 	}
@@ -85,12 +103,22 @@ static void wait_for_empty(const char *path)
 	}
 }
 
+/* A child of the program's own, which keeps all of its descriptors open. */
+static void have_a_child(void)
+{
+	pid_t pid = fork();
+	for (; pid == 0;)
+		pause();
+}
+
 static void kill_parent_after(duet_transport transport, int ms)
 {
 	pid_t pids[PIDS];
 	pid_t parent = fork();
 	if (parent == 0) {
 		pool = jobs_pool(&(duet_pool_options){.workers = 3, .transport = transport});
+		if (ms % 2)
+			have_a_child();
 		duet_run(be_busy, NULL);
 		_exit(0);
 	}
@@ -100,9 +128,13 @@ static void kill_parent_after(duet_transport transport, int ms)
 	CHECK_GE(n, 5);
 	poll(NULL, 0, ms);
 	n = descendants(parent, pids, 0);
+	pid_t child = own_child(pids, n);
 	kill(parent, SIGKILL);
 	waitpid(parent, NULL, 0);
-	wait_for_all_gone(pids, n);
+	wait_for_all_but(child, pids, n);
+	if (child > 0)
+		kill(child, SIGKILL);
+	wait_for_all_but(0, pids, n);
 }
 
 /* Whenever the parent is killed, its workers and zygotes are gone within a second. */

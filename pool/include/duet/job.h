@@ -16,7 +16,8 @@
  * A worker runs one job at a time, is single-threaded, and keeps its memory from job to job: what
  * a job leaves in static variables, the next one on that worker finds.  A job may do what a
  * program may: allocate, read files, start threads that it also joins, crash.  It shares nothing
- * with the parent but the bytes that go in and come out. */
+ * with the parent but the bytes that go in and come out.  Its standard input is empty, it has no
+ * other descriptors of the parent's, and files that it creates are for its user alone. */
 #ifndef DUET_JOB_H
 #define DUET_JOB_H
 

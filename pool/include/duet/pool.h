@@ -115,7 +115,8 @@ typedef struct duet_pool_stats_t {
 	uint64_t recycled; /* workers replaced after .max_jobs_per_worker,
 	                        .max_worker_rss or .max_worker_age                       */
 	size_t shared_bytes; /* shared memory held by inputs                                    */
-	duet_time run_time;  /* sum over all jobs                                               */
+	duet_time run_time;  /* sum over all jobs */
+	duet_time wait_time; /* sum of the time that calls waited for a worker */
 	pid_t worker_pids[DUET_POOL_MAX_WORKERS]; /* the first .workers of them                 */
 } duet_pool_stats_t;
 
