@@ -153,6 +153,15 @@ static int live(duet_pool *p)
 	return n;
 }
 
+/* Workers that are still booting do not count: they may all be about to fail as well. */
+static bool any_up(duet_pool *p)
+{
+	DUET__WORKERS_EACH (w, p)
+		if (w->state == DUET__WORKER_UP)
+			return true;
+	return false;
+}
+
 static void fail(duet_pool *p, const char *why)
 {
 	p->failed = true;
@@ -172,7 +181,7 @@ static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 	int rounds = (p->boot_deaths - 1) / p->target; /* the first is tried again at once */
 	if (rounds > 0)
 		p->backoff_end = now + (BACKOFF << (rounds < 6 ? rounds - 1 : 5));
-	if (live(p) == 0 &&
+	if (!any_up(p) &&
 	    (p->boot_crashes >= DEATHS_PER_PLACE * p->target || now - p->boot_trouble > PATIENCE))
 		fail(p, why);
 }
