@@ -106,13 +106,29 @@ static int make_key(duet__call *c)
 	return 0;
 }
 
+static int make_url(duet__call *c, bool stream)
+{
+	const char *path = c->chat->path;
+
+	if (path == NULL)
+		return 0;
+	if (stream || c->chat->raw_body.len == 0)
+		return duet__failf(DUET_EINVAL, ".path wants a .raw_body, and no stream");
+	if (*path != '/' || strpbrk(path, "?# \t\r\n") != NULL)
+		return duet__failf(DUET_EINVAL, ".path must begin with / and hold no query");
+	if (asprintf(&c->url, "%.*s%s", (int)c->llm->base_len, c->llm->url, path) >= 0)
+		return 0;
+	c->url = NULL;
+	return duet__fail(DUET_ENOMEM);
+}
+
 static int make_request(duet__call *c, bool stream)
 {
 	duet_llm *l = c->llm;
 	size_t n = 0;
 	int r;
 
-	if ((r = make_key(c)) < 0 ||
+	if ((r = make_key(c)) < 0 || (r = make_url(c, stream)) < 0 ||
 	    (r = duet__wire_request(c->chat, l->model, stream, &c->body)) < 0)
 		return r;
 	c->headers[n++] = "Content-Type: application/json";
@@ -126,7 +142,7 @@ static int make_request(duet__call *c, bool stream)
 		c->headers[n++] = l->project;
 	c->request = (duet_http_request){
 		.method = "POST",
-		.url = l->url,
+		.url = c->url != NULL ? c->url : l->url,
 		.headers = c->headers,
 		.body = DUET_BYTES(c->body.data, c->body.len),
 		.timeout = l->timeout,
@@ -248,16 +264,17 @@ static int run(duet__call *c, bool stream, duet__verdict (*attempt)(duet__call *
 
 	if (r < 0) {
 		keep_words(c);
-		return r;
+	} else {
+		c->began = duet_now();
+		r = run_attempts(c, attempt);
+		c->out->queue_time = duet_now() - c->began - c->out->service_time;
+		if (r < 0)
+			c->llm->failed++;
+		else
+			c->llm->done++;
 	}
-	c->began = duet_now();
-	r = run_attempts(c, attempt);
-	c->out->queue_time = duet_now() - c->began - c->out->service_time;
-	if (r < 0)
-		c->llm->failed++;
-	else
-		c->llm->done++;
 	duet_buf_free(&c->body);
+	free(c->url);
 	return r;
 }
 

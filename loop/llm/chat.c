@@ -15,7 +15,8 @@ static duet__verdict judge(duet__call *c, const duet_http_response *answer)
 
 	if (answer->status < 200 || answer->status > 299)
 		return duet__call_judge_status(c, answer->status, body, answer, header_of);
-	if ((r = duet__wire_reply(body, c->out)) == 0)
+	r = c->chat->path != NULL ? duet__wire_any(body, c->out) : duet__wire_reply(body, c->out);
+	if (r == 0)
 		return (duet__verdict){.pause = -1};
 	duet__verdict v = duet__call_judge_code(c, r);
 	v.again = false; /* it would say the same again */

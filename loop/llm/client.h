@@ -12,6 +12,7 @@
 struct duet_llm {
 	duet_http *http;
 	char *url;           /* of the endpoint                                             */
+	size_t base_len;     /* of its part up to /v1                                       */
 	char *model;         /* or NULL                                                     */
 	char *authorization; /* the header with the key, or NULL; wiped before it is freed  */
 	char *organization;  /* headers, or NULL                                            */
@@ -40,6 +41,7 @@ typedef struct duet__call {
 	const duet_chat *chat;
 	duet_completion *out;
 	duet_buf body;
+	char *url; /* of another endpoint than chat completions, or NULL               */
 	const char *headers[CALL_HEADERS];
 	char key_header[96]; /* Idempotency-Key                                             */
 	duet_http_request request;

@@ -97,6 +97,7 @@ static int take_strings(duet_llm *l, const duet_llm_options *o)
 
 	l->url = make_url(base != NULL && *base != '\0' ? base : DEFAULT_URL);
 	l->model = o->model != NULL ? strdup(o->model) : NULL;
+	l->base_len = l->url != NULL ? strlen(l->url) - strlen(ENDPOINT) : 0;
 	if (l->url == NULL || (o->model != NULL && l->model == NULL))
 		return duet__fail(DUET_ENOMEM);
 	if ((r = make_authorization(l, or_env(o->api_key, "OPENAI_API_KEY"))) < 0 ||

@@ -256,6 +256,23 @@ int duet__wire_reply(duet_bytes body, duet_completion *out)
 	return 0;
 }
 
+int duet__wire_any(duet_bytes body, duet_completion *out)
+{
+	duet_bytes usage;
+	int r = check_body(body);
+
+	if (r < 0)
+		return r;
+	take_usage(body, out);
+	if (duet_json_find(body, "usage", &usage) == 0) {
+		take_count(usage, "input_tokens", &out->prompt_tokens);
+		take_count(usage, "output_tokens", &out->completion_tokens);
+	}
+	if (out->prompt_tokens >= 0 && out->completion_tokens < 0)
+		out->completion_tokens = 0; /* embeddings have none */
+	return 0;
+}
+
 int duet__wire_chunk(duet_bytes data, char **text, size_t *len, duet_completion *out)
 {
 	duet_bytes choice, delta;

@@ -13,6 +13,9 @@ int duet__wire_request(const duet_chat *chat, const char *model, bool stream, du
  * holds an error), -ENOMEM */
 int duet__wire_reply(duet_bytes body, duet_completion *out);
 
+/* Takes usage from the body of a success of another endpoint.  -> the same */
+int duet__wire_any(duet_bytes body, duet_completion *out);
+
 /* One chunk of a stream: its text goes to *text (to be freed; NULL = none), reason and usage to
  * out.  -> as duet__wire_reply */
 int duet__wire_chunk(duet_bytes data, char **text, size_t *len, duet_completion *out);

@@ -70,6 +70,9 @@ typedef struct duet_chat {
 	double temperature;  /* 0 = the server's default; below 0 = exactly 0                     */
 	duet_bytes extra;    /* more members of the body: a JSON object, such as {"top_p":0.5}    */
 	duet_bytes raw_body; /* the whole body instead of all the above, sent byte for byte      */
+	const char *path;    /* where raw_body goes, below the base URL: "/embeddings"; NULL =
+	                        "/chat/completions".  The answer may then be any JSON, and is only
+	                        in .raw; text is "".  Not for streams                        */
 	const char *idempotency_key; /* NULL = a random one                                      */
 } duet_chat;
 

@@ -338,6 +338,47 @@ TEST(h13_chat_bodies_are_exact)
 	server_stop(server);
 }
 
+static void embed(int fd, int nth, void *arg)
+{
+	struct server_request *r = calloc(1, sizeof(*r));
+
+	(void)nth, (void)arg;
+	CHECK(r != NULL);
+	while (server_take(fd, r)) {
+		CHECK_HAS(r->head, "POST /v1/embeddings HTTP");
+		CHECK_STR(r->body, "{\"input\":\"a\"}");
+		server_reply(fd, 200, NULL, "{\"data\":[1.5],\"usage\":{\"prompt_tokens\":7}}");
+	}
+	free(r);
+}
+
+static int embeddings(void *l)
+{
+	duet_chat chat = {.path = "/embeddings", .raw_body = DUET_STR("{\"input\":\"a\"}")};
+	duet_completion c;
+
+	CHECK_OK(duet_llm_chat(l, &chat, &c));
+	CHECK_STR(c.raw.data, "{\"data\":[1.5],\"usage\":{\"prompt_tokens\":7}}");
+	CHECK_STR(c.text, "");
+	CHECK_EQ(c.prompt_tokens, 7);
+	CHECK_EQ(c.completion_tokens, 0);
+	duet_completion_free(&c);
+	CHECK_ERR(duet_llm_stream(l, &chat, NULL, NULL, &c), DUET_EINVAL);
+	duet_completion_free(&c);
+	chat.path = "embeddings";
+	CHECK_ERR(duet_llm_chat(l, &chat, &c), DUET_EINVAL);
+	duet_completion_free(&c);
+	return 0;
+}
+
+/* Another endpoint gets its body and gives its answer as they are. */
+TEST(chat_path_asks_another_endpoint)
+{
+	server = server_start(embed, NULL);
+	with_llm(server, (duet_llm_options){0}, embeddings);
+	server_stop(server);
+}
+
 static void refused(duet_llm *l, const duet_chat *chat, const char *words)
 {
 	duet_completion c;
