@@ -2,6 +2,7 @@
  * each lives in cmd_NAME.c. */
 #include "tools/commands.h"
 
+#include <dlfcn.h>
 #include <duet/version.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,9 +34,24 @@ static int print_help(void)
 	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
 }
 
+/* What is linked at run time.  The libraries below duet are none of this program's business, but
+ * whoever reports a bug should be able to name them. */
+static void print_library(const char *name, const char *function)
+{
+	const char *(*version)(void);
+
+	*(void **)&version = dlsym(RTLD_DEFAULT, function);
+	if (version != NULL)
+		printf("%s %s\n", name, version());
+}
+
 static int print_version(void)
 {
-	printf("duet %s (library %s)\n", DUET_VERSION_STRING, duet_version_string());
+	printf("duet %s\nlibduet %s\n", DUET_VERSION_STRING, duet_version_string());
+	print_library("libevent", "event_get_version");
+	print_library("curl", "curl_version");
+	print_library("nng", "nng_version");
+	print_library("cJSON", "cJSON_Version");
 	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
 }
 
