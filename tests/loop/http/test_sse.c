@@ -73,6 +73,8 @@ static const struct {
 	{"data:a\r\n\r\n", "[message||-1|a]."},
 	{"data:  a\r\r", "[message||-1| a]."},
 	{"data: a\ndata: b\n\n", "[message||-1|a\nb]."},
+	{"data: a\r\ndata: b\r\n\r\n", "[message||-1|a\nb]."},
+	{"event: x\r\ndata: a\r\n\r\n", "[x||-1|a]."},
 	{"data\n\n", "[message||-1|]."},
 	{"data:\ndata\n\n", "[message||-1|\n]."},
 	{"\xef\xbb\xbf"
