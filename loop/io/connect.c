@@ -10,9 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long to wait for a descriptor while nobody gives one back. */
-#define PATIENCE DUET_S(3)
-
 /* A Unix listener whose backlog is full cannot be waited for, only tried again. */
 #define FULL_FIRST DUET_MS(1)
 #define FULL_MOST  DUET_MS(50)
@@ -44,7 +41,7 @@ static int open_socket(const struct addrinfo *info)
 	int fd, r = 0;
 
 	while ((fd = system_socket(info)) < 0 && duet__is_shortage(-fd) && r == 0)
-		r = duet__shortage_wait(&since, PATIENCE);
+		r = duet__shortage_wait(DUET__TO_CONNECT, &since);
 	if (fd >= 0 && since != 0)
 		duet__shortage_over();
 	if (fd >= 0 || r == DUET_ECANCELED)

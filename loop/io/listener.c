@@ -251,7 +251,7 @@ static int recover(duet_listener *l, int error, duet_time *shortage)
 	if (error == EAGAIN || error == EWOULDBLOCK)
 		return wait_for_client(l);
 	if (duet__is_shortage(error))
-		return duet__shortage_wait(shortage, DUET_FOREVER);
+		return duet__shortage_wait(DUET__TO_ACCEPT, shortage);
 	return is_passing(error) ? 0 : fail_accept(error);
 }
 

@@ -7,17 +7,19 @@
 #include <sys/resource.h>
 
 #define LOOK_AGAIN DUET_MS(20)
+#define PATIENCE   DUET_S(3)
 
-enum { RESERVE = 16 };
+enum { RESERVE = 16, LINES = 2 };
 
 struct place {
 	duet__timer timer;
 	duet__waiter waiter;
+	duet__list *line;
 	duet_time since, patience;
 };
 
 /* Of the loop of this thread. */
-static _Thread_local duet__list line;
+static _Thread_local duet__list lines[LINES];
 static _Thread_local duet_time last_over;
 
 bool duet__is_shortage(int error)
@@ -37,54 +39,56 @@ static void look_again(void *timer)
 {
 	struct place *p = duet__container_of(timer, struct place, timer);
 
-	if (duet__list_first(&line) == &p->waiter.node || !is_patient(p) ||
+	if (duet__list_first(p->line) == &p->waiter.node || !is_patient(p) ||
 	    duet__timer_start(duet__loop(), &p->timer, LOOK_AGAIN) < 0)
 		duet__wake(&p->waiter, 0);
 }
 
-static void stand_in_line(struct place *p, bool is_first_time)
+static int stand_in_line(struct place *p, bool at_the_end)
 {
-	if (line.next == NULL)
-		duet__list_init(&line);
-	duet__list_append(is_first_time ? &line : line.next, &p->waiter.node);
+	int r;
+
+	if (!is_patient(p))
+		return DUET_ETIMEDOUT;
+	r = duet__timer_start(duet__loop(), &p->timer, LOOK_AGAIN);
+	if (r < 0)
+		return duet__fail(r);
+	duet__list_append(at_the_end ? p->line : p->line->next, &p->waiter.node);
+	r = duet__park(&p->waiter);
+	duet__timer_stop(duet__loop(), &p->timer);
+	return r;
 }
 
-int duet__shortage_wait(duet_time *since, duet_time patience)
+int duet__shortage_wait(enum duet__shortage what, duet_time *since)
 {
 	bool is_first_time = *since == 0;
 	struct place p = {
 		.timer.fire = look_again,
 		.waiter = DUET__WAITER_(p.waiter, "a file descriptor to come free", true),
-		.patience = patience,
+		.line = &lines[what],
+		.patience = what == DUET__TO_CONNECT ? PATIENCE : DUET_FOREVER,
 	};
-	int r;
 
 	if (is_first_time)
 		*since = duet_now();
 	p.since = *since;
-	if (!is_patient(&p))
-		return DUET_ETIMEDOUT;
-	r = duet__timer_start(duet__loop(), &p.timer, LOOK_AGAIN);
-	if (r < 0)
-		return duet__fail(r);
-	stand_in_line(&p, is_first_time);
-	r = duet__park(&p.waiter);
-	duet__timer_stop(duet__loop(), &p.timer);
-	return r;
+	if (p.line->next == NULL)
+		duet__list_init(p.line);
+	return stand_in_line(&p, is_first_time);
 }
 
 void duet__shortage_over(void)
 {
-	if (line.next == NULL || duet__list_is_empty(&line))
-		return;
-	last_over = duet_now();
-	duet__wake_first(&line, 0);
+	for (int i = 0; i < LINES; i++)
+		if (lines[i].next != NULL && duet__wake_first(&lines[i], 0))
+			last_over = duet_now();
 }
 
 void duet__shortage_recheck(void)
 {
-	if (line.next != NULL)
-		duet__wake_all(&line, 0);
+	for (int i = 0; i < LINES; i++)
+		if (lines[i].next != NULL)
+			duet__wake_all(&lines[i], 0);
 }
 
 bool duet__is_reserve(int fd)

@@ -143,7 +143,7 @@ static int start_watched(struct duet__spawned *child, const struct ends *e,
 	if (r < 0)
 		return r;
 	child->pidfd = pidfd_open(child->pid, 0);
-	if (child->pidfd >= 0)
+	if (child->pidfd >= 0 || errno == ESRCH) /* reaped already: this program ignores SIGCHLD */
 		return 0;
 	r = -errno;
 	undo(child->pid);
