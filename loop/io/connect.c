@@ -7,12 +7,15 @@
 #include <duet/task.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A Unix listener whose backlog is full cannot be waited for, only tried again. */
 #define FULL_FIRST DUET_MS(1)
 #define FULL_MOST  DUET_MS(50)
+
+enum { HOST_MOST = 300 };
 
 static int fail_at(const struct addrinfo *info, int code)
 {
@@ -110,30 +113,38 @@ static int try(const struct addrinfo *info)
 }
 
 /* The words name the last address that was tried; what it was looked up for belongs to them. */
-static int name_host(int code, const char *url)
+static int name_host(int code, const char *host)
 {
-	const char *host = strstr(url, "://") + 3;
-
 	if (code == DUET_ECANCELED || strstr(duet_errmsg(), host) != NULL)
 		return code;
 	return duet__failf(code, "%s (%s)", duet_errmsg(), host);
 }
 
+/* -> a connected descriptor */
+static int connect_any(duet__address *a)
+{
+	int r = -EADDRNOTAVAIL;
+
+	for (const struct addrinfo *i = duet__address_first(a);
+	     i != NULL && r < 0 && r != DUET_ECANCELED; i = i->ai_next)
+		r = try(i);
+	return r;
+}
+
 duet_stream *duet_connect(const char *url)
 {
+	char host[HOST_MOST] = ""; /* url may be gone by the time it is to be named */
 	duet__address address;
 	int r = duet__enter();
 
+	if (r == 0 && url != NULL)
+		snprintf(host, sizeof(host), "%s", url);
 	if (r == 0)
 		r = duet__address_open(&address, url, false);
 	if (r < 0)
 		return duet__null(r);
-	r = -EADDRNOTAVAIL;
-	for (const struct addrinfo *i = duet__address_first(&address);
-	     i != NULL && r < 0 && r != DUET_ECANCELED; i = i->ai_next)
-		r = try(i);
+	r = connect_any(&address);
 	duet__address_close(&address);
-	if (r >= 0)
-		return duet__stream_new(r, true);
-	return duet__null(name_host(r, url));
+	return r >= 0 ? duet__stream_new(r, true)
+		      : duet__null(name_host(r, strstr(host, "://") + 3));
 }

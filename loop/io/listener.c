@@ -1,3 +1,5 @@
+#include "loop/io/listener.h"
+
 #include "loop/core/fail.h"
 #include "loop/core/list.h"
 #include "loop/core/loop.h"
@@ -20,7 +22,7 @@ enum { BACKLOG = 1024, URL_MOST = DUET__ADDRESS_WORDS + 8 };
 struct duet_listener {
 	int fd;
 	bool closed;
-	int calls;            /* tasks inside, which must not find it freed */
+	int holds;            /* tasks inside, which must not find it freed */
 	duet__list acceptors; /* wait for a client */
 	duet__watch *watch;
 	duet__attachment attachment;
@@ -278,6 +280,17 @@ static int accept_next(duet_listener *l)
 	return fd;
 }
 
+void duet__listener_hold(duet_listener *l)
+{
+	l->holds++;
+}
+
+void duet__listener_release(duet_listener *l)
+{
+	if (--l->holds == 0 && l->closed)
+		listener_free(l);
+}
+
 duet_stream *duet_accept(duet_listener *l)
 {
 	int r = duet__enter();
@@ -286,10 +299,9 @@ duet_stream *duet_accept(duet_listener *l)
 		return duet__null(r);
 	if (l == NULL)
 		return duet__failf_null(DUET_EINVAL, "no listener");
-	l->calls++;
+	duet__listener_hold(l);
 	r = accept_next(l);
-	if (--l->calls == 0 && l->closed)
-		listener_free(l);
+	duet__listener_release(l);
 	return r >= 0 ? duet__stream_new(r, true) : duet__null(r);
 }
 
@@ -311,6 +323,6 @@ void duet_listener_close(duet_listener *l)
 		unlink(l->path);
 	duet__wake_all(&l->acceptors, 0);
 	duet__shortage_recheck();
-	if (l->calls == 0)
+	if (l->holds == 0)
 		listener_free(l);
 }

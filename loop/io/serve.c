@@ -4,6 +4,7 @@
 #include "loop/core/loop.h"
 #include "loop/core/park.h"
 #include "loop/io/address.h"
+#include "loop/io/listener.h"
 #include <duet/error.h>
 #include <duet/group.h>
 #include <duet/sem.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 
 enum { REPORT_MOST = 768 };
+
+#define PAUSE DUET_MS(10)
 
 /* Outlives the call if the run breaks up a deadlock, where clients end after their server. */
 struct server {
@@ -85,6 +88,12 @@ static void receive(struct server *s, duet_group *visits, duet_stream *client)
 	leave(s, client);
 }
 
+/* A server outlives a moment without memory.  -> 0: go on */
+static int recover(int code)
+{
+	return code == DUET_ENOMEM ? duet_sleep(PAUSE) : code;
+}
+
 /* -> 0 (the listener was closed), < 0 */
 static int accept_all(struct server *s, duet_group *visits, duet_listener *l)
 {
@@ -94,9 +103,9 @@ static int accept_all(struct server *s, duet_group *visits, duet_listener *l)
 
 		if (r < 0)
 			return r;
-		client = duet_accept(l);
-		if (client == NULL)
-			return duet__last_error() == DUET_ECLOSED ? 0 : duet__last_error();
+		while ((client = duet_accept(l)) == NULL)
+			if ((r = recover(duet__last_error())) < 0)
+				return r == DUET_ECLOSED ? 0 : r;
 		receive(s, visits, client);
 	}
 }
@@ -128,10 +137,12 @@ int duet_serve(duet_listener *l, duet_serve_fn *fn, void *context, size_t limit)
 	if (s == NULL)
 		return duet__fail(DUET_ENOMEM);
 	*s = (struct server){.fn = fn, .context = context, .users = 1};
+	duet__listener_hold(l);
 	if (limit > 0 && (s->places = duet_sem_new(limit)) == NULL)
 		r = duet__last_error();
 	else
 		r = serve(s, l);
+	duet__listener_release(l);
 	server_release(s);
 	return r;
 }

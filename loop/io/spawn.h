@@ -8,7 +8,7 @@ enum { DUET__STDIO = 3 };
 
 struct duet__spawned {
 	pid_t pid;
-	int pidfd; /* -1: it has ended, and somebody else has reaped it */
+	int pidfd;             /* -1: it has ended, and somebody else has reaped it */
 	int ours[DUET__STDIO]; /* our ends of its standard streams, non-blocking; -1: none */
 };
 

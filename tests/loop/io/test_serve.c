@@ -118,6 +118,30 @@ TEST(serve_listener_closed_drains)
 	CHECK_OK(duet_run(drain, NULL));
 }
 
+static int close_while_full(void *arg)
+{
+	struct service s;
+	duet_task *server = start(&s, wait_at_gate, 1);
+	duet_stream *c = duet_connect(duet_listener_url(s.listener));
+
+	(void)arg;
+	while (s.now < 1)
+		CHECK_OK(duet_sleep(DUET_MS(1)));
+	duet_listener_close(s.listener);
+	CHECK_OK(duet_yield());
+	duet_event_set(s.gate);
+	CHECK_OK(duet_await(server));
+	duet_stream_close(c);
+	duet_event_free(s.gate);
+	return 0;
+}
+
+/* The listener may be closed while serve waits for a place rather than for a client. */
+TEST(serve_listener_closed_while_full)
+{
+	CHECK_OK(duet_run(close_while_full, NULL));
+}
+
 static int cancel(void *arg)
 {
 	struct service s;
