@@ -317,7 +317,10 @@ static void tell_end(struct engine *e, int status)
 static int run_engine(struct engine *e)
 {
 	char key[KEY_MOST];
-	int r = files_open(&e->files, e->o, e->input.fd);
+	int r;
+
+	raise_limits();
+	r = files_open(&e->files, e->o, e->input.fd);
 
 	if (r != 0) {
 		refuse("%s", e->files.why);
@@ -329,7 +332,6 @@ static int run_engine(struct engine *e)
 		files_close(&e->files);
 		return r;
 	}
-	raise_limits();
 	console_init(&e->console, e->o);
 	tell_earlier(e);
 	r = duet_run(engine_run, e);
