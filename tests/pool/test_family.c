@@ -112,8 +112,9 @@ static void wait_for_empty(const char *path)
 /* A child of the program's own, which keeps all of its descriptors open. */
 static void have_a_child(void)
 {
-	pid_t pid = fork();
-	for (; pid == 0;)
+	if (fork() != 0)
+		return;
+	for (;;)
 		pause();
 }
 

@@ -111,7 +111,9 @@ static int hog_once(void *arg)
 static int job_keep(duet_job *job)
 {
 	size_t n = strtoul(duet_job_input(job).data, NULL, 10);
-	memset(malloc(n), 1, n); /* and never freed */
+	char *volatile kept = malloc(n); /* and never freed; volatile: or it would never be made */
+
+	memset(kept, 1, n);
 	usleep(25000);
 	return 0;
 }
