@@ -14,7 +14,7 @@
 
 /* nng 1.5.2 forgets the message of a send whose pipe dies at that moment: fixed in its 1.6.0.  The
  * leak sanitizer, where there is one, asks for this by name. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libnng.so";

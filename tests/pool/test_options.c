@@ -108,11 +108,13 @@ static int hog_once(void *arg)
 	return 0;
 }
 
+char *kept; /* for all to see, or the compiler would do without */
+
 static int job_keep(duet_job *job)
 {
 	size_t n = strtoul(duet_job_input(job).data, NULL, 10);
-	char *volatile kept = malloc(n); /* and never freed; volatile: or it would never be made */
 
+	kept = malloc(n); /* and never freed */
 	memset(kept, 1, n);
 	usleep(25000);
 	return 0;
