@@ -115,7 +115,7 @@ static void on_ready(void *context, int events)
 	duet_stream *s = context;
 
 	if (events & DUET__READ) {
-		if (s->reader != NULL && !s->reader->done)
+		if (s->reader != NULL) /* a second time, if it has not run yet */
 			duet__wake(s->reader, 0);
 		else
 			watch(s, s->interest & ~DUET__READ);

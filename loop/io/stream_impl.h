@@ -13,6 +13,7 @@ struct duet_stream {
 	bool is_socket;
 	bool closed;
 	bool reading;         /* a task is in a read                                        */
+	bool dry;             /* the last read got less than it asked for                   */
 	bool writing;         /* a task is in a write                                       */
 	int calls;            /* tasks inside, which must not find it freed                 */
 	duet__waiter *reader; /* waits for data                                             */

@@ -39,25 +39,38 @@ static ssize_t finish(duet_stream *s, ssize_t result)
 	return result;
 }
 
+/* Watched, and not heard of since it ran dry: a read would only say so again. */
+static bool is_surely_dry(const duet_stream *s)
+{
+	return s->dry && (s->interest & DUET__READ) != 0;
+}
+
+static int wait_for_data(duet_stream *s)
+{
+	int r = duet__stream_wait(s, DUET__READ);
+
+	s->dry = false;
+	return r;
+}
+
 /* One read by the system, waiting for data.  -> bytes, 0 (end), < 0 */
 static ssize_t read_some(duet_stream *s, void *buf, size_t n)
 {
-	for (;;) {
-		int r = duet__stream_turn(s);
-		ssize_t got;
+	int r = is_surely_dry(s) ? wait_for_data(s) : 0;
 
-		if (r < 0)
-			return r;
-		got = s->is_socket ? recv(s->fd, buf, n, 0) : read(s->fd, buf, n);
-		if (got >= 0)
+	while (r >= 0 && (r = duet__stream_turn(s)) >= 0) {
+		ssize_t got = s->is_socket ? recv(s->fd, buf, n, 0) : read(s->fd, buf, n);
+
+		if (got >= 0) {
+			s->dry = got > 0 && (size_t)got < n;
 			return got;
+		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			r = duet__stream_wait(s, DUET__READ);
+			r = wait_for_data(s);
 		else if (errno != EINTR)
 			r = duet__stream_fail(s, "read from");
-		if (r < 0)
-			return r;
 	}
+	return r;
 }
 
 static size_t take_buffered(duet_stream *s, void *buf, size_t n)
