@@ -3,7 +3,7 @@
 #   duet_test(name SOURCES a.c ... [INTERNAL] [LABELS x ...] [LIBS y ...])
 #   duet_example(name SOURCES a.c ... [LIBS y ...] [ARGS z ...] [NO_TEST])
 #   duet_bench(name SOURCES a.c ... [LIBS y ...])
-#   duet_fuzz(name SOURCES a.c ...)
+#   duet_fuzz(name SOURCES a.c ... [LIBS y ...])
 #
 # INTERNAL links the rooms themselves, so that a test may include "loop/core/...".
 
@@ -116,10 +116,10 @@ endmacro()
 
 # Each fuzz target replays its corpus in every build; with DUET_FUZZ it also searches for 15 s.
 function(duet_fuzz name)
-  cmake_parse_arguments(F "" "" "SOURCES" ${ARGN})
+  cmake_parse_arguments(F "" "" "SOURCES;LIBS" ${ARGN})
   set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   add_executable(fuzz_${name} ${F_SOURCES})
-  target_link_libraries(fuzz_${name} PRIVATE duet_internal)
+  target_link_libraries(fuzz_${name} PRIVATE ${F_LIBS} duet_internal)
   if(NOT DUET_FUZZ)
     target_sources(fuzz_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/replay/replay.c)
     add_test(NAME fuzz/${name} COMMAND fuzz_${name} ${corpus})

@@ -76,8 +76,10 @@ static int give_long(struct lines *l, struct line *out)
 	static _Thread_local char shown[SHOWN];
 	int r;
 
-	memcpy(shown, l->buf + l->start, SHOWN);
-	*out = (struct line){shown, SHOWN, ++l->number, l->offset, true};
+	size_t there = l->end - l->start, len = there < SHOWN ? there : SHOWN;
+
+	memcpy(shown, l->buf + l->start, len);
+	*out = (struct line){shown, len, ++l->number, l->offset, true};
 	if ((r = skip_rest(l)) < 0)
 		return r;
 	return 1;
@@ -109,9 +111,17 @@ static int give(struct lines *l, size_t len, size_t taken, struct line *out)
 	return 1;
 }
 
+/* A line of so many bytes, of which a last CR does not count. */
+static bool is_too_long(const struct lines *l, size_t len)
+{
+	size_t most = l->most > 0 ? l->most : LINES_MOST;
+
+	return len - (len > 0 && l->buf[l->start + len - 1] == '\r') > most;
+}
+
 int lines_next(struct lines *l, struct line *out)
 {
-	size_t most = l->most > 0 ? l->most : LINES_MOST, seen = 0;
+	size_t seen = 0;
 	int r;
 
 	if (l->number == 0 && l->offset == 0 && (r = drop_mark(l)) < 0)
@@ -124,10 +134,10 @@ int lines_next(struct lines *l, struct line *out)
 
 		if (there > seen)
 			newline = memchr(from + seen, '\n', there - seen);
-		if (newline != NULL && (size_t)(newline - from) <= most + 1)
-			return give(l, (size_t)(newline - from), (size_t)(newline - from) + 1, out);
-		if (newline != NULL || there > most + 1)
+		if (is_too_long(l, newline != NULL ? (size_t)(newline - from) : there))
 			return give_long(l, out);
+		if (newline != NULL)
+			return give(l, (size_t)(newline - from), (size_t)(newline - from) + 1, out);
 		seen = there;
 		if ((r = fill(l)) < 0)
 			return r;
