@@ -32,13 +32,13 @@ static void check_rows(struct journal *j, struct resume *r)
 
 static void check_append(struct journal *j, size_t rows)
 {
-	struct journal_row row = {.index = UINT32_MAX, .key = 1, .ok = 1};
+	struct journal_row row = {.index = UINT64_MAX, .key = 1, .ok = 1};
 	struct text head = {0};
 	struct resume r;
 
 	must(journal_add(j, &row, DUET_STR("a line\n")) == 0);
 	must(resume_read(&r, j, false, &head) == 0);
-	must(r.n == rows + 1 && r.rows[r.n - 1].index == UINT32_MAX);
+	must(r.n == rows + 1 && r.rows[r.n - 1].index == UINT64_MAX);
 	resume_fini(&r);
 	text_free(&head);
 }

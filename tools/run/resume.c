@@ -7,7 +7,7 @@
 
 #define FAILED (UINT64_C(1) << 63)
 
-enum { INDEX_MOST = 1 << 30 };
+enum { AHEAD_MOST = 10 * 1000 * 1000 }; /* the largest --window */
 
 static int make_room(struct resume *r, uint64_t index)
 {
@@ -16,7 +16,7 @@ static int make_room(struct resume *r, uint64_t index)
 
 	if (index < r->size)
 		return 0;
-	if (index >= INDEX_MOST)
+	if (index > r->marked + AHEAD_MOST)
 		return -EPROTO;
 	while (size <= index)
 		size *= 2;
