@@ -1,5 +1,6 @@
-/* All that duet uses of libevent: file descriptors, signals, and one timer for the loop's first
- * deadline. */
+/* All that duet uses of libevent: file descriptors and signals.  The loop's first deadline is one more
+ * descriptor, a timerfd, which costs a system call when it changes; libevent's own precise timers
+ * cost one at every turn. */
 #include "loop/core/watch.h"
 
 #include "loop/core/fail.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* What the events of one poll may take before the tasks that they woke get to run.  While tasks are
@@ -20,11 +22,15 @@
 
 enum { CLOCK_EVERY = 4 };
 
+/* It is past, and its descriptor readable until it is set anew. */
+enum { ALARM_RINGS = 0 };
+
 struct duet__poll {
 	struct event_base *base;
 	struct event *alarm;
 	struct event *mail;
-	duet_time alarm_at; /* CLOCK_MONOTONIC; DUET_FOREVER: not set */
+	int alarm_fd;
+	duet_time alarm_at; /* CLOCK_MONOTONIC; DUET_FOREVER: not set; ALARM_RINGS */
 	duet_loop *loop;
 	size_t watching; /* watches that are set */
 	int callbacks;   /* in this poll */
@@ -46,7 +52,7 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
 	struct duet__poll *p = arg;
 
 	(void)fd, (void)what;
-	p->alarm_at = DUET_FOREVER;
+	p->alarm_at = ALARM_RINGS;
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)
@@ -62,19 +68,21 @@ struct duet__poll *duet__poll_open(duet_loop *loop)
 	struct duet__poll *p = calloc(1, sizeof(*p));
 	struct event_config *config = event_config_new();
 
-	if (p == NULL || config == NULL)
+	if (p != NULL)
+		p->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (p == NULL || config == NULL || p->alarm_fd < 0)
 		goto fail;
 	p->loop = loop;
 	p->alarm_at = DUET_FOREVER;
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	p->base = event_base_new_with_config(config);
 	if (p->base == NULL)
 		goto fail;
-	p->alarm = evtimer_new(p->base, on_alarm, p);
+	p->alarm = event_new(p->base, p->alarm_fd, EV_READ | EV_PERSIST, on_alarm, p);
 	p->mail = event_new(p->base, duet__mailbox_fd(loop->mailbox), EV_READ | EV_PERSIST, on_mail,
 			    p);
-	if (p->alarm == NULL || p->mail == NULL || event_add(p->mail, NULL) != 0)
+	if (p->alarm == NULL || p->mail == NULL || event_add(p->alarm, NULL) != 0 ||
+	    event_add(p->mail, NULL) != 0)
 		goto fail;
 	event_config_free(config);
 	return p;
@@ -95,25 +103,23 @@ void duet__poll_close(struct duet__poll *p)
 		event_free(p->alarm);
 	if (p->base != NULL)
 		event_base_free(p->base);
+	if (p->alarm_fd >= 0)
+		close(p->alarm_fd);
 	free(p);
 }
 
 static void set_alarm(struct duet__poll *p, duet_time wait)
 {
 	duet_time at = wait == DUET_FOREVER ? DUET_FOREVER : duet__clock_monotonic() + wait;
-	struct timeval after;
+	struct itimerspec when = {0};
 
 	/* A microsecond of the old alarm is near enough, and saves setting it anew. */
 	if (at == p->alarm_at || (at > p->alarm_at && at - p->alarm_at < 1000))
 		return;
 	p->alarm_at = at;
-	if (wait == DUET_FOREVER) {
-		evtimer_del(p->alarm);
-		return;
-	}
-	wait += 999;
-	after = (struct timeval){wait / 1000000000, wait % 1000000000 / 1000};
-	evtimer_add(p->alarm, &after);
+	if (at != DUET_FOREVER)
+		when.it_value = (struct timespec){at / DUET_S(1), at % DUET_S(1)};
+	timerfd_settime(p->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 bool duet__poll_is_idle(const struct duet__poll *p)
