@@ -1,13 +1,12 @@
-/* All that duet uses of libevent: file descriptors and signals.  The loop's first deadline is one more
- * descriptor, a timerfd, which costs a system call when it changes; libevent's own precise timers
- * cost one at every turn. */
+/* All that duet uses of libevent: file descriptors.  The loop's first deadline is one more of them, a
+ * timerfd, which costs a system call when it changes; libevent's own precise timers cost one at
+ * every turn. */
 #include "loop/core/watch.h"
 
 #include "loop/core/fail.h"
 #include "loop/core/loop_impl.h"
 #include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -41,7 +40,7 @@ struct duet__poll {
 struct duet__watch {
 	struct duet__poll *poll;
 	struct event *event;
-	int fd; /* or signal */
+	int fd;
 	int events;
 	duet__watch_fn *fn;
 	void *context;
@@ -151,11 +150,12 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	duet__watch *w = arg;
 	int events = (what & EV_READ ? DUET__READ : 0) | (what & EV_WRITE ? DUET__WRITE : 0);
 
+	(void)fd;
 	limit_dispatch(w->poll);
-	w->fn(w->context, what & EV_SIGNAL ? (int)fd : events);
+	w->fn(w->context, events);
 }
 
-static duet__watch *watch_new(duet_loop *loop, int fd, duet__watch_fn *fn, void *context)
+duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void *context)
 {
 	duet__watch *w = calloc(1, sizeof(*w));
 
@@ -168,11 +168,6 @@ static duet__watch *watch_new(duet_loop *loop, int fd, duet__watch_fn *fn, void 
 		return NULL;
 	}
 	return w;
-}
-
-duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void *context)
-{
-	return watch_new(loop, fd, fn, context);
 }
 
 /* Some devices, such as /dev/null, cannot be polled: only trying tells. */
@@ -241,21 +236,4 @@ void duet__watch_close(duet__watch *w)
 		w->poll->watching--;
 	event_free(w->event);
 	free(w);
-}
-
-duet__watch *duet__watch_signal(duet_loop *loop, int signal, duet__watch_fn *fn, void *context)
-{
-	duet__watch *w = watch_new(loop, signal, fn, context);
-
-	if (w == NULL)
-		return NULL;
-	event_assign(w->event, w->poll->base, signal, EV_SIGNAL | EV_PERSIST, on_ready, w);
-	if (event_add(w->event, NULL) != 0) {
-		event_free(w->event);
-		free(w);
-		return NULL;
-	}
-	w->events = DUET__READ;
-	w->poll->watching++;
-	return w;
 }

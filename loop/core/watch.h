@@ -25,7 +25,4 @@ int duet__watch_set(duet__watch *w, int events);
 /* Before fd is closed.  NULL is fine. */
 void duet__watch_close(duet__watch *w);
 
-/* A signal delivered to the process; fn runs on the loop's stack with events = the signal. */
-duet__watch *duet__watch_signal(duet_loop *loop, int signal, duet__watch_fn *fn, void *context);
-
 #endif
