@@ -100,6 +100,17 @@ static int take_head(int fd, char *head, size_t size)
 	return 0;
 }
 
+/* Each connection has a thread, and the log is one. */
+static void log_request(const char *head)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
+	snprintf(server_log->last_head, sizeof(server_log->last_head), "%.8000s", head);
+	pthread_mutex_unlock(&lock);
+	server_log->requests++;
+}
+
 int server_take(int fd, struct server_request *r)
 {
 	struct server_request *own = r == NULL ? malloc(sizeof(*own)) : r;
@@ -122,11 +133,8 @@ int server_take(int fd, struct server_request *r)
 		}
 		ok = left == 0;
 	}
-	if (ok) {
-		snprintf(server_log->last_head, sizeof(server_log->last_head), "%.8000s",
-			 own->head);
-		server_log->requests++;
-	}
+	if (ok)
+		log_request(own->head);
 	if (r == NULL)
 		free(own);
 	return ok;
