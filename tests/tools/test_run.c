@@ -399,6 +399,31 @@ TEST(run_slow_reader_gets_every_row)
 	CHECK_HAS(p.out, "\"custom_id\":\"row-60\"");
 }
 
+/* --dedup: rows that ask the same are one request, and each has its answer. */
+TEST(run_dedup_sends_equal_requests_once)
+{
+	struct program p;
+	struct mock mock;
+	char command[512], rows[8192] = "";
+
+	for (int i = 0; i < 120; i++)
+		snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "{\"prompt\":\"%d\"}\n",
+			 i % 6);
+	file_put("in", rows);
+	mock_start(&mock, "--latency 2ms");
+	snprintf(command, sizeof command,
+		 "run %%s/in -o %%s/once --base-url %s -m m -q --dedup --format jsonl -j 16",
+		 mock.url);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 0);
+	CHECK_EQ(mock_stat(&mock, "requests"), 6);
+	snprintf(command, sizeof command,
+		 "run %%s/in -o %%s/each --base-url %s -m m -q --format jsonl", mock.url);
+	program_run(&p, command);
+	file_check_same("once", "each");
+	mock_stop(&mock);
+}
+
 /* Each built-in, a command, and a command that fails now and then. */
 TEST(run_post_steps)
 {

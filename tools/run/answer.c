@@ -48,6 +48,21 @@ static void ask_until_expected(struct engine *e, const struct row *row, struct r
 	result_set(result, ROW_EXPECT_FAILED, "the reply is not JSON");
 }
 
+/* Once for all rows that ask the same. */
+static void ask_once(struct engine *e, const struct row *row, struct result *result)
+{
+	bool is_first = true;
+	struct dedup_entry *entry = e->dedup != NULL ? dedup_find(e->dedup, row, &is_first) : NULL;
+	int r;
+
+	if (is_first)
+		ask_until_expected(e, row, result);
+	if (entry != NULL && is_first)
+		dedup_answer(e->dedup, entry, result);
+	else if (entry != NULL && (r = dedup_wait(e->dedup, entry, result)) < 0)
+		result_set(result, ROW_CANCELLED, duet_strerror(r));
+}
+
 /* --- the post step --- */
 
 static void post(struct engine *e, const struct row *row, struct result *result)
@@ -113,7 +128,7 @@ static void count(struct engine *e, const struct row *row, const struct result *
 	m->rows++;
 	m->by_code[result->code]++;
 	m->attempts += (uint64_t)result->attempts;
-	if (result->answer.status != 0) {
+	if (result->answer.service_time > 0) {
 		spread_add(&m->service, result->answer.service_time);
 		spread_add(&m->queue, result->answer.queue_time);
 	}
@@ -169,7 +184,7 @@ int engine_answer(void *arg)
 	if (row->problem != NULL)
 		result_set(&result, ROW_INPUT_INVALID, row->problem);
 	else
-		ask_until_expected(e, row, &result);
+		ask_once(e, row, &result);
 	if (result.code == ROW_OK && e->post.kind != POST_NONE)
 		post(e, row, &result);
 	if (row->problem != NULL || judge(e, &result))

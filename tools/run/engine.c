@@ -251,8 +251,10 @@ static bool set_up(struct engine *e)
 	e->writing = duet_mutex_new();
 	e->rows = duet_group_open();
 	e->reading = duet_group_open();
-	if (e->free_places != NULL && e->moved != NULL && e->filled != NULL && e->dirty != NULL &&
-	    e->writing != NULL && e->rows != NULL && e->reading != NULL)
+	e->dedup = e->o->dedup ? calloc(1, sizeof *e->dedup) : NULL;
+	if ((!e->o->dedup || e->dedup != NULL) && e->free_places != NULL && e->moved != NULL &&
+	    e->filled != NULL && e->dirty != NULL && e->writing != NULL && e->rows != NULL &&
+	    e->reading != NULL)
 		return true;
 	engine_stop(e, STOP_NOW, EXIT_INTERNAL, "no memory");
 	return false;
@@ -271,6 +273,9 @@ static void tear_down(struct engine *e)
 	duet_event_free(e->filled);
 	duet_event_free(e->dirty);
 	duet_mutex_free(e->writing);
+	if (e->dedup != NULL)
+		dedup_fini(e->dedup);
+	free(e->dedup);
 }
 
 /* The groups are closed in this order, so that no row is started any more when the last ends. */

@@ -20,6 +20,7 @@
 #include "tools/input/input.h"
 #include "tools/mock/server.h"
 #include "tools/run/console.h"
+#include "tools/run/dedup.h"
 #include "tools/run/files.h"
 #include "tools/run/post.h"
 #include "tools/run/result.h"
@@ -35,6 +36,7 @@ struct engine {
 	struct input input;
 	struct files files;
 	struct post post;
+	struct dedup *dedup; /* or NULL */
 	struct meter meter;
 	struct console console;
 	const char *key; /* of the endpoint: wiped once it was handed over; NULL = none        */

@@ -68,6 +68,7 @@ static const struct arg args[] = {
 	{0, "post-timeout", "T", ARG_TIME, AT(post_timeout), "of one reply (30s)", 0.001, 86400},
 	{0, "post-mem", "SIZE", ARG_SIZE, AT(post_memory), "memory of a worker", 1 << 20, 1e15},
 	{0, "expect", "nothing|json", ARG_CHOICE, AT(expect), "what a reply must be", 0, 0},
+	{0, "dedup", NULL, ARG_FLAG, AT(dedup), "send equal requests once", 0, 0},
 	{0, "reask", "N", ARG_COUNT, AT(reask), "ask again so often when it is not (0)", 0, 100},
 
 	{0, "resume", NULL, ARG_FLAG, AT(resume),

@@ -40,6 +40,7 @@ struct run_options {
 	duet_time post_timeout;
 	int expect;
 	long reask;
+	bool dedup;
 	/* again */
 	bool fresh, resume, retry_failed, dry_run;
 };
