@@ -1,6 +1,5 @@
 /* The tutorial's statements that reach outside the loop: files, models, other cores, threads; and
  * the rows of its table of when to use what.  What overlaps is shown by counts, not by clocks. */
-/* ctest-labels: threads */
 #include "tests/lib/http_server.h"
 #include "tests/lib/run.h"
 #include "tests/lib/test.h"
