@@ -82,7 +82,7 @@ static void try(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *copy = malloc(size + 1);
+	uint8_t *copy = calloc(1, size + 1);
 
 	must(copy != NULL);
 	if (size > 0)
