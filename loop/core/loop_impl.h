@@ -37,6 +37,7 @@ struct duet_loop {
 	size_t allocated; /* of tasks, for the ready ring                               */
 	struct duet__chunk *chunks;
 	duet_task *free_tasks; /* records to use again, linked through arg                   */
+	uint32_t spawned;      /* tasks so far                                               */
 	uint64_t ended;        /* tasks so far                                               */
 
 	duet__list hooks; /* armed                                                      */
@@ -108,6 +109,9 @@ struct duet__poll *duet__poll_open(duet_loop *loop);
 void duet__poll_close(struct duet__poll *p);
 void duet__poll_once(struct duet__poll *p, duet_time wait); /* 0 = do not block              */
 bool duet__poll_is_idle(const struct duet__poll *p);        /* nothing is watched            */
+
+/* tree.c: one line for each task, indented below the one that spawned it */
+void duet__tree_print(FILE *to, duet_loop *loop);
 
 /* report.c */
 void duet__report_slow(duet_task *t, duet_time held);

@@ -113,47 +113,6 @@ void duet__unread_report(duet_loop *loop)
 	loop->unread = NULL;
 }
 
-/* One line for each task. */
-static void print_task(FILE *to, const duet_task *t, duet_time now)
-{
-	char name[NAME], site[SITE], about[NAME];
-	const duet__waiter *w = t->parked;
-
-	duet__task_describe(t, name, sizeof(name), site, sizeof(site));
-	fprintf(to, "  %s", name);
-	if (site[0] != '\0')
-		fprintf(to, " (%s)", site);
-	if (t->state == DUET__TASK_DONE) {
-		fprintf(to, ": has ended with %d, not awaited", t->result);
-	} else if (w == NULL) {
-		fprintf(to, t->state == DUET__TASK_NEW ? ": has not started" : ": is ready");
-	} else {
-		fprintf(to, ": waits for %s", w->what);
-		if (w->about != NULL) {
-			duet__task_describe(w->about, about, sizeof(about), NULL, 0);
-			fprintf(to, " %s", about);
-		}
-		fprintf(to, ", for %.3f s", (double)(now - t->since) / 1e9);
-	}
-	if (t->stack != NULL)
-		fprintf(to, ", stack %zu bytes", duet__stack_high_water(t->stack));
-	if (t->cancel_requested)
-		fprintf(to, ", cancelled");
-	fputc('\n', to);
-}
-
-static void print_tasks(FILE *to, duet_loop *loop)
-{
-	duet_time now = duet__loop_now(loop);
-
-	DUET__LIST_EACH (node, &loop->tasks) {
-		const duet_task *t = duet__container_of(node, duet_task, all);
-		if (t == duet__current)
-			fprintf(to, "* ");
-		print_task(to, t, now);
-	}
-}
-
 void duet_dump(FILE *to)
 {
 	duet_loop *loop = duet__current_loop;
@@ -163,7 +122,7 @@ void duet_dump(FILE *to)
 		return;
 	}
 	fprintf(to, "duet: %zu tasks alive, %zu timers\n", loop->alive, loop->timers.count);
-	print_tasks(to, loop);
+	duet__tree_print(to, loop);
 }
 
 void duet__report_deadlock(duet_loop *loop)
@@ -174,7 +133,7 @@ void duet__report_deadlock(duet_loop *loop)
 
 	if (to != NULL) {
 		fprintf(to, "deadlock: every task waits and nothing can wake one\n");
-		print_tasks(to, loop);
+		duet__tree_print(to, loop);
 		fclose(to);
 		if (size > 0 && text[size - 1] == '\n')
 			text[size - 1] = '\0';

@@ -71,6 +71,8 @@ duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_o
 		.origin = origin,
 		.name = name,
 		.locals = duet__current != NULL ? duet__locals_ref(duet__current->locals) : NULL,
+		.number = ++loop->spawned,
+		.spawner = duet__current != NULL ? duet__current->number : 0,
 		.cancelled = loop->closing || loop->doomed,
 		.cancel_requested = loop->closing,
 	};

@@ -84,7 +84,8 @@ DUET_API duet_loop *duet_loop_current(void);
  * -> 0, -ENOMEM, DUET_ECLOSED (the run is ending) */
 DUET_API int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg);
 
-/* Prints each task of this thread's loop: name, spawn site, what it waits for and for how long. */
+/* Prints the tasks of this thread's loop as a tree, each below its spawner: name, spawn site, what it
+ * waits for and for how long, and how much of its stack was ever touched. */
 DUET_API void duet_dump(FILE *to);
 
 DUET_END_DECLS

@@ -220,6 +220,42 @@ TEST(dump_names_each_task)
 	duet_dump(stderr);
 }
 
+static int spawn_two_levels(void *arg)
+{
+	duet_task *t =
+		arg != NULL ? duet_spawn(spawn_two_levels, NULL) : duet_spawn(sleep_long, NULL);
+
+	return duet_await(t);
+}
+
+static int dump_tree(void *arg)
+{
+	duet_task *a = duet_spawn(spawn_two_levels, arg), *b = duet_spawn(sleep_long, NULL);
+
+	CHECK_OK(duet_sleep(DUET_S(1)));
+	duet_dump(arg);
+	duet_cancel_await(a);
+	duet_cancel_await(b);
+	return 0;
+}
+
+/* The dump is a tree: each task stands below the one that spawned it. */
+TEST(dump_is_a_tree)
+{
+	char *text;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	CHECK_OK(run_virtual(dump_tree, to));
+	fclose(to);
+	CHECK_HAS(text, "\n* main");
+	CHECK_HAS(text, "\n    spawn_two_levels");
+	CHECK_HAS(text, "\n      spawn_two_levels");
+	CHECK_HAS(text, "\n        sleep_long");
+	CHECK_HAS(strstr(text, "\n        sleep_long") + 1, "\n    sleep_long");
+	free(text);
+}
+
 static void *run_elsewhere(void *arg)
 {
 	return (void *)(intptr_t)duet_run(arg == NULL ? sleep_long : write_letters, NULL);
