@@ -3,6 +3,7 @@
 #include "tools/commands.h"
 #include "tools/input/template.h"
 #include "tools/run/engine.h"
+#include "tools/run/report.h"
 #include "tools/run/summary.h"
 #include "tools/units.h"
 
@@ -312,6 +313,10 @@ static void tell_end(struct engine *e, int status)
 		console_error(&e->console, "--stats %s: %s", o->stats, strerror(-r));
 	if (o->metrics != NULL && (r = summary_write_metrics(&s, o->metrics)) < 0)
 		console_error(&e->console, "--metrics %s: %s", o->metrics, strerror(-r));
+	if (o->report != NULL && (r = report_write(&e->record, &s, o->report)) < 0)
+		console_error(&e->console, "--report %s: %s", o->report, strerror(-r));
+	if ((r = record_close(&e->record)) < 0)
+		console_error(&e->console, "--trace %s: %s", o->trace, strerror(-r));
 }
 
 static int run_engine(struct engine *e)
@@ -334,6 +339,9 @@ static int run_engine(struct engine *e)
 	}
 	console_init(&e->console, e->o);
 	tell_earlier(e);
+	r = record_open(&e->record, e->o->trace, e->o->report != NULL);
+	if (r < 0)
+		console_error(&e->console, "--trace %s: %s", e->o->trace, strerror(-r));
 	r = duet_run(engine_run, e);
 	explicit_bzero(key, sizeof key);
 	duet_pool_close(e->pool);

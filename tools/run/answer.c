@@ -179,16 +179,20 @@ int engine_answer(void *arg)
 	struct engine *e = work->engine;
 	struct row *row = work->row;
 	struct result result = {0};
+	duet_time began = duet_now(), answered;
+	unsigned lane = record_begin(&e->record);
 
 	free(work);
 	if (row->problem != NULL)
 		result_set(&result, ROW_INPUT_INVALID, row->problem);
 	else
 		ask_once(e, row, &result);
+	answered = duet_now();
 	if (result.code == ROW_OK && e->post.kind != POST_NONE)
 		post(e, row, &result);
 	if (row->problem != NULL || judge(e, &result))
 		engine_finish(e, row, &result);
+	record_end(&e->record, lane, row, &result, began, answered);
 	result_free(&result);
 	row_free(row);
 	e->under_way--;

@@ -154,7 +154,6 @@ static int read_rows(void *arg)
 			    "cannot read %s: %s", e->input.name, duet_strerror(r));
 		return 0;
 	}
-	e->is_done = true;
 	check_end(e);
 	return 0;
 }

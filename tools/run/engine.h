@@ -23,6 +23,7 @@
 #include "tools/run/dedup.h"
 #include "tools/run/files.h"
 #include "tools/run/post.h"
+#include "tools/run/record.h"
 #include "tools/run/result.h"
 
 #include <duet/duet.h>
@@ -38,6 +39,7 @@ struct engine {
 	struct post post;
 	struct dedup *dedup; /* or NULL */
 	struct meter meter;
+	struct record record;
 	struct console console;
 	const char *key; /* of the endpoint: wiped once it was handed over; NULL = none        */
 	size_t places;   /* rows under way at most                                             */
@@ -56,7 +58,7 @@ struct engine {
 	uint64_t unsynced;   /* rows since the last sync                                       */
 	uint64_t under_way;
 	unsigned dead_rows; /* failed without an answer, one after the other                  */
-	bool is_stopping, is_broken, is_done;
+	bool is_stopping, is_broken;
 	int status; /* exit status, as far as it is decided                           */
 	char why[400];
 

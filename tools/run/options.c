@@ -85,6 +85,9 @@ static const struct arg args[] = {
 	{'v', "verbose", NULL, ARG_FLAG, AT(is_verbose), "name each failed row", 0, 0},
 	{0, "log-json", NULL, ARG_FLAG, AT(log_json), "messages as JSON lines", 0, 0},
 	{0, "stats", "FILE", ARG_TEXT, AT(stats), "the summary as JSON", 0, 0},
+	{0, "report", "FILE.html", ARG_TEXT, AT(report), "a page that shows the run", 0, 0},
+	{0, "trace", "FILE.json", ARG_TEXT, AT(trace),
+	 "each row's times, for Perfetto or chrome://tracing", 0, 0},
 	{0, "metrics", "FILE", ARG_TEXT, AT(metrics), "the summary as Prometheus text", 0, 0},
 };
 
