@@ -53,6 +53,13 @@ int duet__mailbox_fd(const duet__mailbox *m)
 	return m->fd;
 }
 
+/* Without this the loop would never look. */
+static void ring(const duet__mailbox *m)
+{
+	while (eventfd_write(m->fd, 1) != 0 && errno == EINTR)
+		;
+}
+
 int duet__mailbox_post_letter(duet__mailbox *m, duet__letter *letter)
 {
 	bool closed;
@@ -62,7 +69,7 @@ int duet__mailbox_post_letter(duet__mailbox *m, duet__letter *letter)
 	closed = m->closed;
 	if (!closed) {
 		if (m->first == NULL)
-			eventfd_write(m->fd, 1);
+			ring(m);
 		__atomic_store_n(m->last, letter, __ATOMIC_RELAXED);
 		m->last = &letter->next;
 	}

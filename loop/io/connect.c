@@ -83,8 +83,10 @@ static int connect_socket(int fd, const struct addrinfo *info)
 	duet_time pause = FULL_FIRST;
 	int r;
 
-	while (connect(fd, info->ai_addr, info->ai_addrlen) != 0) {
-		if (errno == EINPROGRESS || errno == EINTR)
+	while (connect(fd, info->ai_addr, info->ai_addrlen) != 0 && errno != EISCONN) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EINPROGRESS || errno == EALREADY)
 			return wait_connected(fd, info);
 		if (errno != EAGAIN || info->ai_family != AF_UNIX)
 			return fail_at(info, -errno);

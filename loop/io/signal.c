@@ -77,7 +77,8 @@ static void on_signal(int signal)
 		if (fd < 0 || (atomic_load(&ears[i].wanted) & bit_of(signal)) == 0)
 			continue;
 		atomic_fetch_or(&ears[i].arrived, bit_of(signal));
-		(void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
+		while (write(fd, &(uint64_t){1}, sizeof(uint64_t)) < 0 && errno == EINTR)
+			;
 	}
 	atomic_fetch_sub(&handlers_at_work, 1);
 	errno = error;
