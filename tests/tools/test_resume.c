@@ -29,8 +29,8 @@ static void forget(void)
 	file_remove("errors");
 }
 
-/* Kills it when its journal has that many bytes; it may also come to its end. */
-static void kill_at(struct program *p, long bytes)
+/* Sends the signal when its journal has that many bytes; it may also come to its end. */
+static void signal_at(struct program *p, long bytes, int signal)
 {
 	char state;
 	bool is_over = false;
@@ -47,8 +47,13 @@ static void kill_at(struct program *p, long bytes)
 		if (stat != NULL)
 			fclose(stat);
 	}
-	kill(p->pid, SIGKILL);
+	kill(p->pid, signal);
 	program_finish(p);
+}
+
+static void kill_at(struct program *p, long bytes)
+{
+	signal_at(p, bytes, SIGKILL);
 }
 
 struct crash {
@@ -56,6 +61,14 @@ struct crash {
 	int kills, broken_in_a_row;
 	int under_way; /* rows that may be asked twice, for each kill */
 };
+
+/* By hand: KILLS=1000 TEST_LIMIT=900 test_tools_resume any_moment */
+static int kills_of(const struct crash *crash)
+{
+	const char *asked = getenv("KILLS");
+
+	return asked != NULL ? atoi(asked) : crash->kills;
+}
 
 static void crash_and_resume(const struct crash *crash)
 {
@@ -75,7 +88,7 @@ static void crash_and_resume(const struct crash *crash)
 	rename(path_of("out"), path_of("whole"));
 	most = file_size("whole");
 	forget();
-	for (int i = 0; i < crash->kills; i++) {
+	for (int i = 0; i < kills_of(crash); i++) {
 		long at = (long)(next_random() % (uint64_t)most), killed = 0;
 
 		before = mock_stat(&mock, "requests");
@@ -108,6 +121,34 @@ TEST_WITHIN(resume_after_kill_with_post_step_gives_equal_bytes, 120)
 {
 	random_state = test_seed();
 	crash_and_resume(&(struct crash){"-w 1 --post tokens --window 40", 10, 2, JOBS + 24});
+}
+
+/* L6: interrupted at any moment, it ends in good order, and goes on. */
+TEST_WITHIN(resume_after_interrupt_at_any_moment_gives_equal_bytes, 120)
+{
+	static const char command[] = "run %s/in -o %s/out --mock=latency=2ms+-2ms -q -j 12";
+	struct program p;
+
+	random_state = test_seed();
+	rows_write("in", ROWS);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 0);
+	rename(path_of("out"), path_of("whole"));
+	forget();
+	for (int i = 0; i < 30; i++) {
+		int signal = i % 2 == 0 ? SIGINT : SIGTERM;
+		long most = file_size("whole");
+
+		program_start(&p, NULL, command);
+		signal_at(&p, 300 + (long)(next_random() % (uint64_t)most), signal);
+		test_note("signal %d: status %d %s", signal, p.status, p.err);
+		CHECK(p.status == 128 + signal || p.status == 0);
+		CHECK_GE(file_lines("out"), p.status == 0 ? ROWS : 0);
+		program_run(&p, command);
+		CHECK_EQ(p.status, 0);
+		file_check_same("out", "whole");
+		forget();
+	}
 }
 
 static int compare_lines(const void *a, const void *b)

@@ -4,6 +4,7 @@
 #include "tests/lib/test.h"
 
 #include <duet/json.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,25 @@ static const char *member(const char *file, int line, const char *path)
 	snprintf(value, sizeof value, "%.*s", (int)found.len, (const char *)found.data);
 	free(data);
 	return value;
+}
+
+static long memory_of(pid_t pid, long *fds)
+{
+	char path[64];
+	long pages = 0;
+	FILE *statm;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", pid);
+	statm = fopen(path, "re");
+	CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1);
+	fclose(statm);
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	dir = opendir(path);
+	for (*fds = 0; dir != NULL && readdir(dir) != NULL;)
+		++*fds;
+	closedir(dir);
+	return pages * sysconf(_SC_PAGESIZE) / 1024;
 }
 
 /* Rows come back in the order of the input, though the answers do not. */
@@ -488,6 +508,68 @@ TEST(run_post_steps)
 	program_run(&p, "run %s/in -o %s/g --mock --expect json --reask 1");
 	CHECK_EQ(p.status, 1);
 	CHECK_STR(member("g", 0, "duet.code"), "\"expect_failed\"");
+}
+
+/* A function from a shared object; when it crashes, that row fails and no other. */
+TEST(run_post_step_from_a_library)
+{
+	char command[1024], here[512];
+	ssize_t len = readlink("/proc/self/exe", here, sizeof here - 1);
+	struct program p;
+
+	CHECK(len > 0);
+	here[len] = '\0';
+	*strrchr(here, '/') = '\0';
+	file_put("in", "{\"prompt\":\"a\"}\n{\"prompt\":\"in JSON\"}\n{\"prompt\":\"b\"}\n");
+	snprintf(command, sizeof command, "run %%s/in -o %%s/a --mock --post %s/libsteps.so:shout",
+		 here);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 0);
+	CHECK(strpbrk(member("a", 0, "duet.post"), "abcdefghijklmnopqrstuvwxyz") == NULL);
+	CHECK_HAS(member("a", 1, "duet.post"), "{\"ANSWER\": ");
+	snprintf(command, sizeof command, "run %%s/in -o %%s/b --mock --post %s/libsteps.so:crash",
+		 here);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 1);
+	CHECK_STR(member("b", 0, "duet.post"), "[1, 2]");
+	CHECK_STR(member("b", 1, "duet.code"), "\"worker_crashed\"");
+	CHECK_HAS(member("b", 1, "duet.message"), "SIGABRT");
+	CHECK_STR(member("b", 2, "duet.post"), "[1, 2]");
+	snprintf(command, sizeof command, "run %%s/in -o %%s/c --mock --post %s/libsteps.so:fail",
+		 here);
+	program_run(&p, command);
+	CHECK_HAS(member("c", 2, "duet.message"), "not to its taste");
+	snprintf(command, sizeof command, "run %%s/in -o %%s/d --mock --post %s/libsteps.so:none",
+		 here);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 1);
+	CHECK_HAS(member("d", 0, "duet.message"), "undefined symbol");
+	program_run(&p, "run %s/in --mock --post /none/lib.so:f");
+	CHECK_EQ(p.status, 2);
+	CHECK_HAS(p.err, "no such library");
+}
+
+/* P8: memory and descriptors do not grow with the rows. */
+TEST_WITHIN(run_memory_is_flat, 60)
+{
+	long memory[2] = {0}, fds[2] = {0};
+	int n = test_is_slow() ? 6000 : 24000;
+	struct program p;
+
+	rows_write("in", n);
+	program_start(&p, NULL, "run %s/in -o %s/out --mock -q -j 16");
+	for (int i = 0; i < 2; i++) {
+		while (file_size("out") < (long)n * 600 * (i == 0 ? 4 : 9) / 10)
+			usleep(2000);
+		memory[i] = memory_of(p.pid, &fds[i]);
+	}
+	program_finish(&p);
+	CHECK_EQ(p.status, 0);
+	CHECK_EQ(file_lines("out"), n);
+	test_note("%ld KiB and %ld KiB, %ld and %ld descriptors", memory[0], memory[1], fds[0],
+		  fds[1]);
+	CHECK_LE(memory[1] - memory[0], test_is_slow() ? 20000 : 1000);
+	CHECK_LE(fds[1] - fds[0], 8);
 }
 
 /* The key is nowhere but in the request's header. */
