@@ -26,6 +26,7 @@ struct program {
 	struct workload work;
 	struct ticker ticker;
 	struct report report;
+	duet_trace *trace;
 };
 
 static int complain(const char *what, const char *why)
@@ -128,18 +129,33 @@ static int open_client(struct program *p)
 
 static int do_work(struct program *p)
 {
+	duet_run_options options = {0};
 	int r;
 
 	p->work.rows = &p->rows;
 	p->work.mode = p->options.mode;
 	p->work.concurrency = p->options.concurrency;
 	p->report.rows = &p->rows;
-	r = duet_run(run, p);
+	if (p->options.trace != NULL) {
+		options.trace = duet_trace_write;
+		options.trace_context = p->trace = duet_trace_open(p->options.trace);
+		if (p->trace == NULL)
+			return complain("the trace cannot be written", duet_errmsg());
+	}
+	r = duet_run_with(&options, run, p);
 	if (p->work.unreachable[0] != '\0') {
 		complain(p->options.url, p->work.unreachable);
 		return EXIT_UNREACHABLE;
 	}
 	return r < 0 ? complain("the run failed", duet_strerror(r)) : 0;
+}
+
+static int close_trace(struct program *p)
+{
+	duet_trace *trace = p->trace;
+
+	p->trace = NULL;
+	return duet_trace_close(trace);
 }
 
 static int tell(struct program *p)
@@ -153,6 +169,8 @@ static int tell(struct program *p)
 		if (r < 0)
 			return complain(p->options.output, duet_strerror(r));
 	}
+	if (close_trace(p) < 0)
+		return complain(p->options.trace, duet_errmsg());
 	if (p->report.interrupted)
 		return EXIT_SIGNAL + p->report.interrupted;
 	return p->rows.done < p->rows.n ? EXIT_ROWS : EXIT_SUCCESS;
@@ -180,6 +198,7 @@ static int run_program(struct program *p)
 	duet_llm_close(p->work.llm);
 	duet_pool_close(p->work.pool);
 	mock_llm_stop(&p->server);
+	close_trace(p);
 	ticker_free(&p->ticker);
 	rows_free(&p->rows);
 	return status;

@@ -121,8 +121,11 @@ void duet__call_abandon(duet_pool *p, duet__call *call)
 	duet__arena_free(call->block);
 	call->block = NULL;
 	p->stats.failed++;
-	if (running != NULL)
-		duet__supervisor_give_up(duet__container_of(running, duet__worker, hand), ticket);
+	if (running != NULL) {
+		duet__worker *w = duet__container_of(running, duet__worker, hand);
+		duet__pool_trace(w, call, DUET_FOREVER, DUET_ECANCELED);
+		duet__supervisor_give_up(w, ticket);
+	}
 	duet__dispatch_soon(p);
 }
 

@@ -144,6 +144,7 @@ static bool hand_out(duet__worker *w, duet__call *call)
 				    &call); /* it never left */
 		return false;
 	}
+	call->handed = p->turn;
 	w->given++;
 	p->stats.wait_time += p->turn - call->queued;
 	return true;
@@ -321,6 +322,8 @@ static bool on_result(duet__worker *w, const duet__frame *f)
 		return true;
 	}
 	learn(p, call->job, f->nanos);
+	duet__pool_trace(w, call, f->nanos < INT64_MAX / 2 ? (duet_time)f->nanos : DUET_FOREVER,
+			 f->code);
 	if (f->code < 0) {
 		fail_with_words(p, call, f);
 		return true;

@@ -47,6 +47,7 @@ typedef struct duet__call {
 	int retries, deaths;     /* how many are allowed, how many there were                   */
 	struct duet__hand *hand; /* HELD: whose                                                 */
 	duet_time queued;        /* since when                                                  */
+	duet_time handed;        /* HELD: since when                                            */
 	duet_time timeout;       /* of the run; DUET_FOREVER = none                             */
 	duet_bytes in;
 	struct duet__block *block; /* our copy of `in` in the arena, or NULL                    */

@@ -54,6 +54,7 @@ typedef struct duet__worker {
 
 	uint64_t first_id;     /* the call it is at                                           */
 	duet_time first_since; /* and since when, as far as we know; idle: since when */
+	duet_time traced;      /* end of its last job in the trace                       */
 	duet__timer overdue;   /* looks at that call, or at the boot                          */
 	duet__timer farewell;  /* its job was given up, and the grace is running              */
 
@@ -161,6 +162,9 @@ void duet__supervisor_shrink(void *timer);
 int duet__supervisor_watch(duet__worker *w); /* binds it to the pool's loop                     */
 void duet__supervisor_unwatch(duet__worker *w);
 void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nearly             */
+
+/* trace.c: a job that ran in w has ended.  DUET_FOREVER: it took until now. */
+void duet__pool_trace(duet__worker *w, const duet__call *call, duet_time took, int result);
 
 /* output.c */
 int duet__output_open(duet__worker *w, int *write_end);

@@ -288,6 +288,7 @@ static void expire(duet__worker *w, duet__call *call)
 		return;
 	}
 	duet__ledger_drop(&p->ledger, call);
+	duet__pool_trace(w, call, DUET_FOREVER, DUET_ETIMEDOUT);
 	snprintf(words, sizeof(words),
 		 "job \"%.64s\" ran longer than its %.3f s; its worker was stopped",
 		 duet__job_name(call->job), (double)call->timeout / 1e9);
@@ -387,9 +388,12 @@ void duet__supervisor_retire(duet__worker *w, bool replace)
 
 /* ---- ends ---- */
 
-static void lose(duet_pool *p, duet__call *call, const char *how)
+static void lose(duet__worker *w, duet__call *call, const char *how)
 {
+	duet_pool *p = w->pool;
 	char words[384];
+
+	duet__pool_trace(w, call, DUET_FOREVER, DUET_EWORKER);
 	if (++call->deaths <= call->retries && !p->closing) {
 		p->stats.retried++;
 		duet__ledger_submit(&p->ledger, call, duet_now(), true);
@@ -417,7 +421,7 @@ static void bury(duet__worker *w, const char *how)
 		duet__report(&(duet_report){.kind = DUET_REPORT_WORKER, .text = how});
 	DUET__LIST_EACH (node, &lost) {
 		duet__list_remove(node);
-		lose(p, duet__call_of(node), how);
+		lose(w, duet__call_of(node), how);
 	}
 	duet__supervisor_free(w);
 }

@@ -342,7 +342,10 @@ static int run_engine(struct engine *e)
 	r = record_open(&e->record, e->o->trace, e->o->report != NULL);
 	if (r < 0)
 		console_error(&e->console, "--trace %s: %s", e->o->trace, strerror(-r));
-	r = duet_run(engine_run, e);
+	duet_run_options options = {
+		.trace = e->o->trace != NULL || e->o->report != NULL ? record_hear : NULL,
+		.trace_context = &e->record};
+	r = duet_run_with(&options, engine_run, e);
 	explicit_bzero(key, sizeof key);
 	duet_pool_close(e->pool);
 	if (r < 0) {

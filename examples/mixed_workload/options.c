@@ -27,13 +27,14 @@ static const char help[] =
 	"\"...\"\n"
 	"                     (\"prompt number 0\", \"prompt number 1\", ...)\n"
 	"  --output FILE      write a line of JSON for each row that was done or failed, in order\n"
+	"  --trace FILE       write where the time went, for ui.perfetto.dev\n"
 	"  --json             print one line of JSON instead of the summary\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 all rows done, 1 some rows failed, 2 wrong usage or input, 3 the server\n"
 	"cannot be reached, 130 interrupted (what was done by then is kept).\n";
 
-enum { CONCURRENCY = 256, WORKERS, MODE, URL, LATENCY, INPUT, OUTPUT, JSON, HELP, VERSION };
+enum { CONCURRENCY = 256, WORKERS, MODE, URL, LATENCY, INPUT, OUTPUT, TRACE, JSON, HELP, VERSION };
 
 static const struct option names[] = {
 	{"concurrency", required_argument, NULL, CONCURRENCY},
@@ -43,6 +44,7 @@ static const struct option names[] = {
 	{"latency", required_argument, NULL, LATENCY},
 	{"input", required_argument, NULL, INPUT},
 	{"output", required_argument, NULL, OUTPUT},
+	{"trace", required_argument, NULL, TRACE},
 	{"json", no_argument, NULL, JSON},
 	{"help", no_argument, NULL, HELP},
 	{"version", no_argument, NULL, VERSION},
@@ -117,6 +119,9 @@ static bool parse_option(struct options *o, int name)
 		return true;
 	case OUTPUT:
 		o->output = optarg;
+		return true;
+	case TRACE:
+		o->trace = optarg;
 		return true;
 	case JSON:
 		o->json = true;

@@ -17,6 +17,7 @@ struct options {
 	duet_time latency;  /* of the embedded server    */
 	const char *input;  /* NULL: numbered prompts    */
 	const char *output; /* NULL: none                */
+	const char *trace;  /* NULL: none                */
 	bool json;
 };
 

@@ -307,6 +307,7 @@ static void loop_free(duet_loop *loop)
 	free_stacks(loop);
 	duet__ready_fini(&loop->ready);
 	duet__timer_heap_fini(&loop->timers);
+	duet__tracks_fini(&loop->tracks);
 	duet__context_fini_running(&loop->context);
 	free(loop);
 }

@@ -10,6 +10,7 @@
 #include "loop/core/stack.h"
 #include "loop/core/task_impl.h"
 #include "loop/core/timer_heap.h"
+#include "loop/core/track.h"
 #include <sys/types.h>
 #include <time.h>
 
@@ -69,6 +70,8 @@ struct duet_loop {
 		duet_task *task;
 	} call; /* duet__on_loop_stack                                        */
 
+	duet__tracks tracks; /* while somebody traces */
+
 	struct duet__unread *unread; /* errors that nobody read, the first of them               */
 	size_t unread_count;
 };
@@ -112,6 +115,10 @@ bool duet__poll_is_idle(const struct duet__poll *p);        /* nothing is watche
 
 /* tree.c: one line for each task, indented below the one that spawned it */
 void duet__tree_print(FILE *to, duet_loop *loop);
+
+/* trace.c */
+void duet__trace_task_begun(duet_task *t);
+void duet__trace_task_ended(duet_task *t, int result);
 
 /* report.c */
 void duet__report_slow(duet_task *t, duet_time held);

@@ -74,13 +74,20 @@ void duet__shuffle(duet_loop *loop)
 				    duet__random(loop) % duet__ready_count(&loop->ready));
 }
 
+static void start(duet_task *t)
+{
+	t->state = DUET__TASK_LIVE;
+	if (t->loop->options.trace != NULL)
+		duet__trace_task_begun(t);
+}
+
 /* Gives t a stack to begin on. */
 static bool begin(duet_task *t)
 {
 	t->stack = duet__stack_acquire(t->stacks);
 	if (t->stack == NULL)
 		return false;
-	t->state = DUET__TASK_LIVE;
+	start(t);
 	duet__context_make(&t->context, t->stack->low, duet__stack_high(t->stack), duet__task_main);
 	return true;
 }
@@ -107,7 +114,7 @@ static bool pass_on_stack(duet_loop *loop, struct remains *dead)
 	duet_task *next = duet__next_task(loop);
 
 	if (next != NULL && next->state == DUET__TASK_NEW && next->stacks == dead->stacks) {
-		next->state = DUET__TASK_LIVE;
+		start(next);
 		next->stack = dead->stack;
 		duet__context_adopt(&next->context, &dead->context);
 		duet__current = next;

@@ -121,6 +121,8 @@ void duet__task_end(duet_task *t, int result)
 	drop_open_scopes(t);
 	duet__locals_unref(t->locals);
 	t->locals = NULL;
+	if (loop->options.trace != NULL)
+		duet__trace_task_ended(t, result);
 	t->result = result;
 	t->state = DUET__TASK_DONE;
 	t->stack = NULL;

@@ -59,9 +59,12 @@ struct duet_task {
 	char *name;         /* its own, or NULL                                           */
 	struct duet__words *words;
 	struct duet__locals *locals; /* task-local values, or NULL                        */
-	uint64_t ended_as; /* how many tasks of this run ended before it, plus one        */
-	uint32_t number;   /* in the order of spawning, from 1                            */
-	uint32_t spawner;  /* the number of the task that spawned it; 0: none             */
+	union {
+		uint64_t ended_as; /* DONE: how many tasks of this run ended before it, plus one */
+		uint32_t track;    /* before that: its place in a trace; 0: none                 */
+	};
+	uint32_t number;  /* in the order of spawning, from 1                            */
+	uint32_t spawner; /* the number of the task that spawned it; 0: none             */
 };
 
 /* The task that runs on this thread.  Declared initial-exec: the access is one instruction. */

@@ -1,5 +1,6 @@
 #include "loop/http/handle.h"
 
+#include "loop/http/request.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,7 +135,7 @@ static CURLcode set_method(duet__handle *handle, const char *method)
 static CURLcode load_method(duet__handle *handle, const duet_http_request *request)
 {
 	bool has_body = request->body.len > 0;
-	const char *method = request->method != NULL ? request->method : has_body ? "POST" : "GET";
+	const char *method = duet__request_method(request);
 	bool posts = has_body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
 		     strcmp(method, "PATCH") == 0;
 	char kind = posts ? 'B' : strcmp(method, "HEAD") == 0 ? 'H' : 'G';

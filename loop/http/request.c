@@ -14,6 +14,13 @@ static bool is_token_byte(unsigned char c)
 	return isalnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
+const char *duet__request_method(const duet_http_request *request)
+{
+	if (request->method != NULL)
+		return request->method;
+	return request->body.len > 0 ? "POST" : "GET";
+}
+
 const char *duet__request_check_method(const char *method)
 {
 	size_t n = 0;

@@ -1,6 +1,7 @@
 #include "loop/http/transfer.h"
 
 #include "loop/core/fail.h"
+#include "loop/core/trace.h"
 #include "loop/http/handle.h"
 #include "loop/http/request.h"
 #include "loop/http/shard.h"
@@ -96,6 +97,28 @@ static void unplug(duet__transfer *x)
 	x->shard = NULL;
 }
 
+/* The query stays out of traces: there are keys in queries. */
+static void trace(const duet__transfer *x)
+{
+	char name[256];
+
+	if (!duet_trace_is_on())
+		return;
+	snprintf(name, sizeof(name), "%s %.*s:%u%.*s", duet__request_method(x->request),
+		 (int)x->url.host_len, x->url.host, x->url.port, (int)strcspn(x->url.path, "?#"),
+		 x->url.path);
+	duet__trace(&(duet_span){
+		.kind = "http",
+		.name = name,
+		.detail = x->words[0] != '\0' ? x->words : NULL,
+		.queued = x->queued_at,
+		.begin = x->started_at != 0 ? x->started_at : x->ended_at,
+		.end = x->ended_at,
+		.track = x->track,
+		.result = x->code < 0 ? x->code : x->status,
+	});
+}
+
 void duet__transfer_end(duet__transfer *x, int code)
 {
 	duet_http *h = x->http;
@@ -119,6 +142,7 @@ void duet__transfer_end(duet__transfer *x, int code)
 		h->limit++;
 	if (x->sends > 1)
 		h->resent += x->sends - 1;
+	trace(x);
 	duet__line_advance(h);
 	if (x->waiter != NULL)
 		duet__wake(x->waiter, 0);
@@ -192,6 +216,7 @@ void duet__transfer_submit(duet__transfer *x)
 	int r;
 
 	x->queued_at = duet_now();
+	x->track = duet__trace_track();
 	r = duet__line_enter(x);
 	if (r < 0) {
 		duet__transfer_endf(x, r, "no memory for a request");

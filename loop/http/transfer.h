@@ -43,6 +43,7 @@ typedef struct duet__transfer {
 	/* deadlines: one timer, set for the nearest */
 	duet__timer timer;
 	duet_time queued_at, started_at, ended_at;
+	uint32_t track;      /* of its task, in a trace */
 	duet_time moved_at;  /* the last byte in or out that we know of                     */
 	curl_off_t uploaded; /* as of moved_at                                              */
 

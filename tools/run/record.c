@@ -1,6 +1,5 @@
 #include "tools/run/record.h"
 
-#include "tools/text.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,22 +7,54 @@
 
 int record_open(struct record *r, const char *trace, bool keep)
 {
-	*r = (struct record){.is_kept = keep, .stride = 1, .bin_width = FIRST_BIN};
+	*r = (struct record){.is_kept = keep, .stride = 1, .job_stride = 1, .bin_width = FIRST_BIN};
 	r->started = duet_now();
-	if (keep)
+	if (keep) {
 		r->spans = calloc(RECORD_SPANS, sizeof *r->spans);
-	if (keep && r->spans == NULL)
+		r->jobs = calloc(RECORD_JOBS, sizeof *r->jobs);
+	}
+	if (keep && (r->spans == NULL || r->jobs == NULL)) {
+		r->is_kept = false;
 		return -ENOMEM;
-	if (trace == NULL)
-		return 0;
-	r->trace = fopen(trace, "we");
-	if (r->trace == NULL)
+	}
+	if (trace != NULL && (r->trace = duet_trace_open(trace)) == NULL)
 		return -errno;
-	fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
-	      "{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"duet run\"}}",
-	      r->trace);
 	return 0;
 }
+
+/* --- jobs --- */
+
+static void halve_jobs(struct record *r)
+{
+	r->job_stride *= 2;
+	for (size_t i = 0; 2 * i < r->job_count; i++)
+		r->jobs[i] = r->jobs[2 * i];
+	r->job_count /= 2;
+}
+
+static void keep_job(struct record *r, const duet_span *s)
+{
+	if (r->jobs_heard++ % r->job_stride != 0)
+		return;
+	if (r->job_count == RECORD_JOBS)
+		halve_jobs(r);
+	r->jobs[r->job_count++] = (struct record_job){.worker = s->worker,
+						      .began = s->begin - r->started,
+						      .ended = s->end - r->started,
+						      .is_ok = s->result >= 0};
+}
+
+void record_hear(void *context, const duet_span *span)
+{
+	struct record *r = context;
+
+	if (r->trace != NULL)
+		duet_trace_write(r->trace, span);
+	if (r->is_kept && span->worker != 0)
+		keep_job(r, span);
+}
+
+/* --- rows --- */
 
 unsigned record_begin(struct record *r)
 {
@@ -35,33 +66,33 @@ unsigned record_begin(struct record *r)
 	return lane;
 }
 
-/* --- the trace: complete events of Chrome's format, times in microseconds --- */
+/* --- the trace --- */
 
-static void write_event(FILE *to, const char *name, const struct record_span *s, duet_time from,
-			duet_time until, const char *args)
+static void trace_part(const struct record *r, const char *name, duet_time from, duet_time until)
 {
 	if (until > from)
-		fprintf(to,
-			",\n{\"name\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":%u,\"ts\":%.3f,\"dur\":"
-			"%.3f%s}",
-			name, s->lane + 1u, (double)from / 1e3, (double)(until - from) / 1e3, args);
+		duet_trace_span(&(duet_span){.kind = "row",
+					     .name = name,
+					     .begin = r->started + from,
+					     .end = r->started + until});
 }
 
-static void write_trace(FILE *to, const struct record_span *s, const struct row *row,
-			const struct result *result)
+static void trace_row(const struct record *r, const struct record_span *s, const struct row *row,
+		      const struct result *result)
 {
-	struct text args = {0};
+	char detail[300];
 
-	text_puts(&args, ",\"args\":{\"custom_id\":");
-	text_quote(&args, row->id, row->id_len);
-	text_printf(&args, ",\"code\":\"%s\",\"attempts\":%d}", row_code_name(s->code),
-		    result->attempts);
-	if (!args.is_short)
-		write_event(to, "row", s, s->began, s->ended, args.data);
-	write_event(to, "queue", s, s->began, s->sent, "");
-	write_event(to, "request", s, s->sent, s->answered, "");
-	write_event(to, "post", s, s->answered, s->ended, "");
-	text_free(&args);
+	snprintf(detail, sizeof detail, "%.200s: %s, attempts: %d", row->id, row_code_name(s->code),
+		 result->attempts);
+	duet_trace_span(&(duet_span){.kind = "row",
+				     .name = "row",
+				     .detail = detail,
+				     .begin = r->started + s->began,
+				     .end = r->started + s->ended,
+				     .result = s->code});
+	trace_part(r, "queue", s->began, s->sent);
+	trace_part(r, "request", s->sent, s->answered);
+	trace_part(r, "post", s->answered, s->ended);
 }
 
 /* --- the sample --- */
@@ -116,24 +147,19 @@ void record_end(struct record *r, unsigned lane, const struct row *row, const st
 
 	r->lanes[lane] = false;
 	if (r->trace != NULL)
-		write_trace(r->trace, &s, row, result);
+		trace_row(r, &s, row, result);
 	if (r->is_kept)
 		keep(r, &s);
 }
 
 int record_close(struct record *r)
 {
-	int e = 0;
+	int e = duet_trace_close(r->trace);
 
-	if (r->trace != NULL) {
-		fputs("\n]}\n", r->trace);
-		if (ferror(r->trace) != 0)
-			e = -EIO;
-		if (fclose(r->trace) != 0)
-			e = -errno;
-	}
 	r->trace = NULL;
 	free(r->spans);
+	free(r->jobs);
 	r->spans = NULL;
+	r->jobs = NULL;
 	return e;
 }

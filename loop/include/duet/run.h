@@ -17,6 +17,7 @@
 
 #include <duet/api.h>
 #include <duet/time.h>
+#include <duet/trace.h>
 #include <stdio.h>
 
 /* A coroutine: plain C that may suspend at any call depth.  Its result is an int: >= 0 is
@@ -62,6 +63,8 @@ typedef struct duet_run_options {
 	 * NULL = silent, or on stderr when the environment has DUET_DEBUG=1. */
 	void (*report)(void *context, const duet_report *report);
 	void *report_context;
+	duet_trace_fn *trace; /* hears of every span: see <duet/trace.h>.  NULL = nobody        */
+	void *trace_context;
 } duet_run_options;
 
 DUET_BEGIN_DECLS

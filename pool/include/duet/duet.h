@@ -35,6 +35,7 @@
 #include <duet/task.h>
 #include <duet/thread.h>
 #include <duet/time.h>
+#include <duet/trace.h>
 #include <duet/version.h>
 
 #endif

@@ -1,3 +1,4 @@
+#include "tests/lib/run.h"
 #include "tests/loop/http/client.h"
 
 #include <signal.h>
@@ -295,5 +296,40 @@ TEST(fetch_peer_gone_raises_no_sigpipe)
 	signal(SIGPIPE, SIG_DFL);
 	server = server_start(reset_at_once, NULL);
 	with_client(NULL, upload_to_nobody);
+	server_stop(server);
+}
+
+static void note_exchange(void *context, const duet_span *s)
+{
+	(void)context;
+	if (strcmp(s->kind, "http") == 0)
+		note("%s: %d, on %u, %s", s->name, s->result, s->track,
+		     s->queued <= s->begin && s->begin <= s->end ? "in order" : "not in order");
+}
+
+static int exchanges(void *arg)
+{
+	duet_http *http = duet_http_open(NULL);
+	duet_http_response out = {0};
+
+	(void)arg;
+	CHECK_OK(get(http, server_url(server, "/path?key=secret"), &out));
+	duet_http_response_free(&out);
+	get_fails(http, "http://127.0.0.1:1/", -ECONNREFUSED, "connect");
+	duet_http_close(http);
+	return 0;
+}
+
+/* Exchanges are in the trace, with what failed, and without their queries, which may hold keys. */
+TEST(fetch_is_traced)
+{
+	char expected[256];
+
+	server = server_start(echo, NULL);
+	CHECK_OK(duet_run_with(&(duet_run_options){.trace = note_exchange}, exchanges, NULL));
+	snprintf(expected, sizeof(expected),
+		 "GET 127.0.0.1:%d/path: 201, on 1, in order, GET 127.0.0.1:1/: %d, on 1, in order",
+		 server->port, -ECONNREFUSED);
+	CHECK_STR(notes(), expected);
 	server_stop(server);
 }
