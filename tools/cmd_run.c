@@ -286,7 +286,68 @@ static void tell_earlier(struct engine *e)
 			     (unsigned long long)done);
 }
 
-static void tell_end(struct engine *e, int status)
+/* Rows cost money: whether the files beside the output can be written is found out before the first
+ * is asked.  A pipe is let be, as its reader may come later. */
+static int probe_side(const char *option, const char *path)
+{
+	int fd = path != NULL
+			 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)
+			 : -1;
+
+	if (fd >= 0)
+		close(fd);
+	else if (path != NULL && errno != ENXIO) {
+		refuse("%s %s: %s", option, path, strerror(errno));
+		return EXIT_OUTPUT;
+	}
+	return 0;
+}
+
+static int open_sides(struct engine *e)
+{
+	const struct run_options *o = e->o;
+	int r = 0;
+
+	if ((r = probe_side("--stats", o->stats)) != 0 ||
+	    (r = probe_side("--metrics", o->metrics)) != 0 ||
+	    (r = probe_side("--report", o->report)) != 0)
+		return r;
+	r = record_open(&e->record, o->trace, o->report != NULL);
+	if (r == 0)
+		return 0;
+	refuse("--trace %s: %s", o->trace, strerror(-r));
+	return EXIT_OUTPUT;
+}
+
+/* A file beside the output: the run is as it is, but who asked for the file must hear of it.
+ * -> exit status */
+static int check_side(struct engine *e, int status, const char *option, const char *path, int r)
+{
+	if (r >= 0)
+		return status;
+	console_error(&e->console, "%s %s: %s", option, path, strerror(-r));
+	return status == EXIT_DONE || status == EXIT_ROWS ? EXIT_OUTPUT : status;
+}
+
+static int write_sides(struct engine *e, const struct summary *s)
+{
+	const struct run_options *o = e->o;
+	int status = s->status;
+
+	if (o->stats != NULL)
+		status =
+			check_side(e, status, "--stats", o->stats, summary_write_json(s, o->stats));
+	if (o->metrics != NULL)
+		status = check_side(e, status, "--metrics", o->metrics,
+				    summary_write_metrics(s, o->metrics));
+	if (o->report != NULL)
+		status = check_side(e, status, "--report", o->report,
+				    report_write(&e->record, s, o->report));
+	return check_side(e, status, "--trace", o->trace, record_close(&e->record));
+}
+
+/* -> exit status */
+static int tell_end(struct engine *e, int status)
 {
 	const struct run_options *o = e->o;
 	int cores = duet_usable_cores();
@@ -302,26 +363,18 @@ static void tell_end(struct engine *e, int status)
 		.words = e->why,
 	};
 	bool may_resume = e->files.has_journal && status != EXIT_ROWS && status != EXIT_USAGE;
-	int r;
 
 	if (e->why[0] != '\0' && status != EXIT_CLOSED_PIPE)
 		console_error(&e->console, "%s%s", e->why,
 			      may_resume ? " (the same command goes on from here)" : "");
 	if (!o->is_quiet && !o->log_json && status != EXIT_CLOSED_PIPE)
 		summary_print(&s, stderr);
-	if (o->stats != NULL && (r = summary_write_json(&s, o->stats)) < 0)
-		console_error(&e->console, "--stats %s: %s", o->stats, strerror(-r));
-	if (o->metrics != NULL && (r = summary_write_metrics(&s, o->metrics)) < 0)
-		console_error(&e->console, "--metrics %s: %s", o->metrics, strerror(-r));
-	if (o->report != NULL && (r = report_write(&e->record, &s, o->report)) < 0)
-		console_error(&e->console, "--report %s: %s", o->report, strerror(-r));
-	if ((r = record_close(&e->record)) < 0)
-		console_error(&e->console, "--trace %s: %s", o->trace, strerror(-r));
+	return write_sides(e, &s);
 }
 
 static int run_engine(struct engine *e)
 {
-	char key[KEY_MOST];
+	char key[KEY_MOST] = "";
 	int r;
 
 	raise_limits();
@@ -332,16 +385,14 @@ static int run_engine(struct engine *e)
 		files_close(&e->files);
 		return r;
 	}
-	if ((r = open_pool(e)) != 0 || (r = take_key(e, key)) != 0) {
+	if ((r = open_pool(e)) != 0 || (r = take_key(e, key)) != 0 || (r = open_sides(e)) != 0) {
+		explicit_bzero(key, sizeof key);
 		duet_pool_close(e->pool);
 		files_close(&e->files);
 		return r;
 	}
 	console_init(&e->console, e->o);
 	tell_earlier(e);
-	r = record_open(&e->record, e->o->trace, e->o->report != NULL);
-	if (r < 0)
-		console_error(&e->console, "--trace %s: %s", e->o->trace, strerror(-r));
 	duet_run_options options = {
 		.trace = e->o->trace != NULL || e->o->report != NULL ? record_hear : NULL,
 		.trace_context = &e->record};
@@ -352,7 +403,7 @@ static int run_engine(struct engine *e)
 		refuse("%s", duet_strerror(r));
 		r = EXIT_INTERNAL;
 	} else {
-		tell_end(e, r);
+		r = tell_end(e, r);
 	}
 	files_close(&e->files);
 	return r;

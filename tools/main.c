@@ -4,8 +4,10 @@
 
 #include <dlfcn.h>
 #include <duet/version.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command {
 	const char *name;
@@ -68,10 +70,21 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* Where one of the standard files is closed, the next file opened would take its number, and then
+ * what is meant for the terminal.  These fail on any use, as a closed one does. */
+static void fill_standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EXIT_INTERNAL);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	fill_standard_files();
 	if (argc < 2) {
 		fputs("duet: no command given; duet --help lists them\n", stderr);
 		return EXIT_USAGE;

@@ -127,9 +127,10 @@ int duet_trace_close(duet_trace *trace)
 
 	if (trace == NULL)
 		return 0;
-	fputs("\n]}\n", trace->to);
 	error = trace->error;
 	errno = 0;
+	if (fputs("\n]}\n", trace->to) < 0 && error == 0)
+		error = errno != 0 ? -errno : -EIO;
 	if (fclose(trace->to) != 0 && error == 0)
 		error = errno != 0 ? -errno : -EIO;
 	free(trace);

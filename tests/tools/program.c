@@ -1,3 +1,4 @@
+#include "disk.h"
 #include "program.h"
 
 #include "tests/lib/test.h"
@@ -50,7 +51,7 @@ static int split(char *words, char *argv[])
 }
 
 static _Noreturn void become(const struct program_options *o, const char *path, char *argv[],
-			     int out, int err)
+			     int out, int err, int watch)
 {
 	int in = open(o->input != NULL ? o->input : "/dev/null", O_RDONLY);
 
@@ -62,6 +63,11 @@ static _Noreturn void become(const struct program_options *o, const char *path, 
 	dup2(in, STDIN_FILENO);
 	dup2(o->out_fd > 0 ? o->out_fd : out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
+	for (int fd = 0; fd < 3; fd++)
+		if ((o->closed & 1 << fd) != 0)
+			close(fd);
+	if (o->disk != NULL)
+		disk_enter(watch);
 	execv(path, argv);
 	_exit(127);
 }
@@ -70,9 +76,9 @@ void program_start(struct program *p, const struct program_options *o, const cha
 {
 	static const struct program_options plain;
 	char path[512], words[8192], *argv[WORDS_MOST + 1];
-	int out[2], err[2], n = 0;
+	int out[2], err[2], watch[2] = {-1, -1}, n = 0;
 
-	*p = (struct program){0};
+	*p = (struct program){.disk = o != NULL ? o->disk : NULL};
 	find_program(path);
 	for (const char *a = arguments; *a != '\0' && n < 8000; a++) {
 		if (a[0] == '%' && a[1] == 's') {
@@ -87,10 +93,16 @@ void program_start(struct program *p, const struct program_options *o, const cha
 	split(words, argv);
 	CHECK_EQ(pipe2(out, O_CLOEXEC), 0);
 	CHECK_EQ(pipe2(err, O_CLOEXEC), 0);
+	if (p->disk != NULL)
+		CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, watch), 0);
 	p->pid = fork();
 	CHECK(p->pid >= 0);
 	if (p->pid == 0)
-		become(o != NULL ? o : &plain, path, argv, out[1], err[1]);
+		become(o != NULL ? o : &plain, path, argv, out[1], err[1], watch[1]);
+	if (p->disk != NULL) {
+		close(watch[1]);
+		disk_watch(p->disk, watch[0], p->pid);
+	}
 	close(out[1]);
 	close(err[1]);
 	p->out_fd = out[0];
@@ -126,6 +138,8 @@ void program_finish(struct program *p)
 	close(p->out_fd);
 	close(p->err_fd);
 	CHECK_EQ(waitpid(p->pid, &status, 0), p->pid);
+	if (p->disk != NULL)
+		disk_leave(p->disk);
 	p->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	test_note("status %d, stdout: %.1500s, stderr: %.1500s", p->status, p->out, p->err);
 }

@@ -8,6 +8,7 @@
 struct program {
 	pid_t pid;
 	int out_fd, err_fd;
+	struct disk *disk;
 	int status; /* exit status, or 128 + the signal that ended it */
 	char out[65536], err[65536];
 };
@@ -18,6 +19,8 @@ struct program_options {
 	const char *input;      /* standard input's file; NULL = /dev/null                 */
 	long file_limit;        /* RLIMIT_FSIZE, or 0                                        */
 	int out_fd;             /* its standard output instead of ours; 0 = ours             */
+	int closed;             /* 1 << n: standard file n is closed                         */
+	struct disk *disk;      /* what fails under it (disk.h); NULL = nothing              */
 };
 
 /* arguments: words parted by blanks; %s in them is the test's scratch directory.  A word may be

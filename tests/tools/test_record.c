@@ -32,8 +32,12 @@ TEST(run_trace_and_report_show_every_row)
 	CHECK(strstr(report, "<script") == NULL && strstr(report, "http") == NULL);
 	free(trace);
 	free(report);
-	program_run(&p, "run %s/in -o %s/more -q --mock --trace /dev/full --report %s/none/report");
-	CHECK_EQ(p.status, 0);
+	program_run(&p, "run %s/in -o %s/more -q --mock --trace /dev/full");
+	CHECK_EQ(p.status, 74);
 	CHECK_HAS(p.err, "--trace /dev/full: No space left");
+	CHECK_EQ(file_lines("more"), 40);
+	program_run(&p, "run %s/in -o %s/less -q --mock --report %s/none/report");
+	CHECK_EQ(p.status, 74);
 	CHECK_HAS(p.err, "/none/report: No such file");
+	CHECK_LE(file_lines("less"), 0);
 }

@@ -156,8 +156,9 @@ void engine_finish(struct engine *e, const struct row *row, const struct result 
 	result_line(e->o, row, result, &line);
 	r = line.is_short ? -ENOMEM : 0;
 	if (r == 0 && e->files.has_journal) {
-		e->files.output.failed_name = e->files.journal.path;
 		r = journal_add(&e->files.journal, &end, DUET_BYTES(line.data, line.len));
+		if (r < 0)
+			e->files.output.failed_name = e->files.journal.path;
 	}
 	if (r == 0)
 		r = output_place(&e->files.output, &end, &line);

@@ -84,17 +84,28 @@ void summary_print(const struct summary *s, FILE *to)
 
 /* --- files --- */
 
+static int write_text(int fd, const struct text *t)
+{
+	size_t at = 0;
+
+	while (at < t->len) {
+		ssize_t n = write(fd, t->data + at, t->len - at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
 static int write_file(const char *path, struct text *t)
 {
 	int fd = t->is_short ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ssize_t n;
-	int r = 0;
+	int r;
 
 	if (t->is_short)
 		errno = ENOMEM;
-	n = fd >= 0 ? write(fd, t->data, t->len) : -1;
-	if (n < 0 || (size_t)n < t->len)
-		r = n < 0 ? -errno : -ENOSPC;
+	r = fd >= 0 ? write_text(fd, t) : -errno;
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = -errno;
 	text_free(t);

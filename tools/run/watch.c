@@ -51,9 +51,13 @@ static int sync_fd(void *arg)
 	return fsync(fd) < 0 && errno != EINVAL && errno != EROFS ? -errno : 0;
 }
 
-static int sync_file(int fd)
+static int sync_file(struct output *o, const char *name, int fd)
 {
-	return fd < 0 ? 0 : duet_to_thread(sync_fd, (void *)(intptr_t)fd);
+	int r = fd < 0 ? 0 : duet_to_thread(sync_fd, (void *)(intptr_t)fd);
+
+	if (r < 0)
+		o->failed_name = name; /* now: rows have ended meanwhile */
+	return r;
 }
 
 static int compact(struct engine *e)
@@ -73,6 +77,13 @@ static int compact(struct engine *e)
 	return r;
 }
 
+static int about_journal(struct engine *e, int r)
+{
+	if (r < 0)
+		e->files.output.failed_name = e->files.journal.path;
+	return r;
+}
+
 /* Output first, then the mark that speaks of it, then the journal. */
 static int sync_all(struct engine *e)
 {
@@ -85,17 +96,13 @@ static int sync_all(struct engine *e)
 	if (o->lines.waiting.len == 0 && o->errors.waiting.len == 0 &&
 	    journal_seal(&e->files.journal)) {
 		mark = (struct journal_mark){o->lines.written, o->errors.written, o->ok, o->failed};
-		o->failed_name = o->lines.name;
-		if ((r = sync_file(o->lines.fd)) == 0 && (r = sync_file(o->errors.fd)) == 0) {
-			o->failed_name = e->files.journal.path;
-			r = journal_add_mark(&e->files.journal, &mark);
-		}
+		if ((r = sync_file(o, o->lines.name, o->lines.fd)) == 0 &&
+		    (r = sync_file(o, o->errors.name, o->errors.fd)) == 0)
+			r = about_journal(e, journal_add_mark(&e->files.journal, &mark));
 	}
-	if (r == 0) {
-		o->failed_name = e->files.journal.path;
-		r = sync_file(e->files.journal.fd);
-	}
-	return r == 0 ? compact(e) : r;
+	if (r == 0)
+		r = sync_file(o, e->files.journal.path, e->files.journal.fd);
+	return r == 0 ? about_journal(e, compact(e)) : r;
 }
 
 /* After 64 rows or a second, whichever comes first.  A sync that has begun is not cut short. */
@@ -152,7 +159,7 @@ void engine_settle(struct engine *e)
 	if (r == 0 && e->files.has_journal)
 		r = sync_all(e);
 	if (r == 0 && e->files.has_journal)
-		r = tidy_journal(e);
+		r = about_journal(e, tidy_journal(e));
 	if (r < 0)
 		engine_break(e, r);
 }
