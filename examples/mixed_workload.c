@@ -54,6 +54,7 @@ static int run(void *arg)
 
 	if (watchers == NULL)
 		return -ENOMEM;
+	duet_inspector_open();
 	p->report.started = duet_now();
 	duet_group_spawn(watchers, ticker_run, &p->ticker);
 	if (!p->options.json && isatty(STDERR_FILENO))

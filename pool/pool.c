@@ -178,6 +178,7 @@ static duet_pool *pool_new(void)
 	p->zygote = p->spare = DUET__ZYGOTE_NONE;
 	p->plan.arena_fd = -1;
 	p->attachment.closing = close_attached;
+	p->attachment.describe = duet__pool_describe;
 	p->tick.fire = duet__dispatch_tick;
 	p->respawn.fire = duet__supervisor_respawn;
 	p->shrink.fire = duet__supervisor_shrink;

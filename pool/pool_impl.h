@@ -163,6 +163,9 @@ int duet__supervisor_watch(duet__worker *w); /* binds it to the pool's loop     
 void duet__supervisor_unwatch(duet__worker *w);
 void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nearly             */
 
+/* describe.c: what the workers are at, for the dump */
+void duet__pool_describe(duet__attachment *attachment, FILE *to);
+
 /* trace.c: a job that ran in w has ended.  DUET_FOREVER: it took until now. */
 void duet__pool_trace(duet__worker *w, const duet__call *call, duet_time took, int result);
 

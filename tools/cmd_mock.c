@@ -60,6 +60,7 @@ static int serve(void *arg)
 			duet_errmsg());
 		return EXIT_USAGE;
 	}
+	duet_inspector_open();
 	printf("http://127.0.0.1:%d/v1\n", mock_server_port(server));
 	fflush(stdout);
 	duet_signal_wait(signals, 2);

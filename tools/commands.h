@@ -20,5 +20,6 @@ int cmd_run(int argc, char **argv);
 int cmd_mock(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
 
 #endif

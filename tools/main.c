@@ -17,6 +17,7 @@ static const struct command {
 	{"run", cmd_run, "answer every row of a JSONL file, in order, resumable"},
 	{"mock", cmd_mock, "serve a test endpoint on 127.0.0.1, with limits and faults"},
 	{"check", cmd_check, "look for mistakes in an input file, offline"},
+	{"ps", cmd_ps, "show what a running process is waiting for"},
 	{"demo", cmd_demo, "show what the program does, offline, in a few seconds"},
 };
 

@@ -32,6 +32,7 @@ void duet__hook_disarm(duet__hook *hook);
 typedef struct duet__attachment {
 	duet__list node;
 	void (*closing)(struct duet__attachment *attachment);
+	void (*describe)(struct duet__attachment *attachment, FILE *to); /* for the dump; or NULL */
 } duet__attachment;
 
 void duet__loop_attach(duet_loop *loop, duet__attachment *attachment);

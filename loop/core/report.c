@@ -123,6 +123,11 @@ void duet_dump(FILE *to)
 	}
 	fprintf(to, "duet: %zu tasks alive, %zu timers\n", loop->alive, loop->timers.count);
 	duet__tree_print(to, loop);
+	DUET__LIST_EACH (node, &loop->attachments) {
+		duet__attachment *a = duet__container_of(node, duet__attachment, node);
+		if (a->describe != NULL)
+			a->describe(a, to);
+	}
 }
 
 void duet__report_deadlock(duet_loop *loop)

@@ -295,6 +295,16 @@ static void on_run_closing(duet__attachment *attachment)
 	shut_down(duet__container_of(attachment, duet_http, attachment));
 }
 
+static void describe(duet__attachment *attachment, FILE *to)
+{
+	const duet_http *h = duet__container_of(attachment, duet_http, attachment);
+
+	fprintf(to,
+		"http: %zu requests under way, %zu in line, %zu sockets, %llu done, %llu failed\n",
+		h->active, h->queued, h->open_sockets, (unsigned long long)h->done,
+		(unsigned long long)h->failed);
+}
+
 int duet__http_attach(duet_http *h)
 {
 	duet_loop *loop = duet__loop();
@@ -309,6 +319,7 @@ int duet__http_attach(duet_http *h)
 		return duet__failf(DUET_EINVAL, "the HTTP client serves a run on another thread");
 	h->loop = loop;
 	h->attachment.closing = on_run_closing;
+	h->attachment.describe = describe;
 	duet__hook_init(&h->hook, on_turn_end);
 	duet__loop_attach(loop, &h->attachment);
 	return 0;

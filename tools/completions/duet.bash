@@ -3,7 +3,7 @@ _duet()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} options
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W "run mock check demo help --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "run mock check ps demo help --help --version" -- "$cur")
 		return
 	fi
 	if [[ $cur == -* ]]; then

@@ -309,6 +309,7 @@ int engine_run(void *arg)
 	struct engine *e = arg;
 
 	e->meter.started = duet_now();
+	duet_inspector_open(); /* for duet ps: without it the run is none the worse */
 	if (set_up(e) && open_client(e) == 0) {
 		work(e);
 		engine_settle(e);

@@ -88,7 +88,9 @@ DUET_API duet_loop *duet_loop_current(void);
 DUET_API int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg);
 
 /* Prints the tasks of this thread's loop as a tree, each below its spawner: name, spawn site, what it
- * waits for and for how long, and how much of its stack was ever touched. */
+ * waits for and for how long, and how much of its stack was ever touched.  Then the pools with the
+ * job of each worker, and the HTTP clients, that this run uses.  <duet/inspect.h> lets `duet ps` print
+ * the same from outside. */
 DUET_API void duet_dump(FILE *to);
 
 DUET_END_DECLS

@@ -14,6 +14,7 @@
 #include <duet/file.h>
 #include <duet/group.h>
 #include <duet/http.h>
+#include <duet/inspect.h>
 #include <duet/job.h>
 #include <duet/json.h>
 #include <duet/llm.h>
