@@ -390,7 +390,9 @@ int duet_run_with(const duet_run_options *options, duet_fn *fn, void *arg)
 		loop_free(loop);
 		return duet__fail(DUET_ENOMEM);
 	}
+	duet__overflow_begin();
 	run_until_done(loop);
+	duet__overflow_end();
 	if (loop->forked) {
 		/* The parent owns what the two share, epoll above all: touch nothing. */
 		duet__in_forked_child = false;

@@ -120,7 +120,12 @@ void duet__tree_print(FILE *to, duet_loop *loop);
 void duet__trace_task_begun(duet_task *t);
 void duet__trace_task_ended(duet_task *t, int result);
 
+/* overflow.c: at the beginning and the end of each run */
+void duet__overflow_begin(void);
+void duet__overflow_end(void);
+
 /* report.c */
+bool duet__is_debugging(void); /* DUET_DEBUG=1 */
 void duet__report_slow(duet_task *t, duet_time held);
 void duet__report_deadlock(duet_loop *loop); /* and leaves its text in duet_errmsg()             */
 void duet__unread_add(duet_loop *loop, const duet_task *t);

@@ -15,7 +15,7 @@ struct duet__unread {
 	char words[DUET__WORDS_MOST];
 };
 
-static bool is_debugging(void)
+bool duet__is_debugging(void)
 {
 	const char *debug = getenv("DUET_DEBUG");
 
@@ -31,7 +31,7 @@ void duet__report(const duet_report *report)
 		duet__current = NULL; /* the callback is not to suspend whoever reports */
 		loop->options.report(loop->options.report_context, report);
 		duet__current = self;
-	} else if (is_debugging()) {
+	} else if (duet__is_debugging()) {
 		fprintf(stderr, "duet: %s\n", report->text);
 	}
 }

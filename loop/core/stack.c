@@ -211,6 +211,13 @@ void duet__stacks_trim(duet__stacks *pool)
 	}
 }
 
+bool duet__stack_is_overrun(const duet__stack *s, const void *address)
+{
+	uintptr_t at = (uintptr_t)address, low = (uintptr_t)s->low;
+
+	return at < low && at >= low - GUARD;
+}
+
 size_t duet__stack_high_water(const duet__stack *s)
 {
 	char *high = (char *)(((uintptr_t)s + PAGE - 1) & ~(uintptr_t)(PAGE - 1));

@@ -13,6 +13,7 @@
 #define DUET_CORE_STACK_H
 
 #include "loop/core/list.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { DUET__STACK_DEFAULT = 256 * 1024, DUET__STACK_MIN = 32 * 1024 };
@@ -53,6 +54,9 @@ static inline void *duet__stack_high(duet__stack *s)
 {
 	return s;
 }
+
+/* Whether the address is in the guard of this stack. */
+bool duet__stack_is_overrun(const duet__stack *s, const void *address);
 
 /* The stack's bytes that were ever touched, for dump. */
 size_t duet__stack_high_water(const duet__stack *s);

@@ -87,6 +87,12 @@ DUET_API duet_loop *duet_loop_current(void);
  * -> 0, -ENOMEM, DUET_ECLOSED (the run is ending) */
 DUET_API int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg);
 
+/* Has a task that overflows its stack named on stderr, with its spawn site, before the process dies
+ * of SIGSEGV.  This installs a handler for SIGSEGV, which leaves every other fault to the one that
+ * was there before, and gives threads that run a loop a stack for signals if they have none.  With
+ * DUET_DEBUG=1 in the environment every run does it by itself.  -> 0, -ENOMEM */
+DUET_API int duet_overflow_report(void);
+
 /* Prints the tasks of this thread's loop as a tree, each below its spawner: name, spawn site, what it
  * waits for and for how long, and how much of its stack was ever touched.  Then the pools with the
  * job of each worker, and the HTTP clients, that this run uses.  <duet/inspect.h> lets `duet ps` print
