@@ -199,20 +199,42 @@ uint64_t text_hash(uint64_t h, const void *data, size_t len)
 	return text_mix(h ^ word);
 }
 
+/* What a byte does to the crc, and the same with one to seven bytes of zero behind it. */
+static uint32_t crc_tables[8][256];
+
+static void make_crc_tables(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? c >> 1 ^ UINT32_C(0xedb88320) : c >> 1;
+		crc_tables[0][i] = c;
+	}
+	for (int t = 1; t < 8; t++)
+		for (int i = 0; i < 256; i++) {
+			uint32_t c = crc_tables[t - 1][i];
+
+			crc_tables[t][i] = c >> 8 ^ crc_tables[0][c & 0xff];
+		}
+}
+
 uint32_t text_crc32(uint32_t crc, const void *data, size_t len)
 {
-	static uint32_t table[256];
+	const uint32_t(*table)[256] = (const uint32_t(*)[256])crc_tables;
 	const unsigned char *p = data;
 
-	if (table[1] == 0)
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t c = i;
-			for (int k = 0; k < 8; k++)
-				c = c & 1 ? c >> 1 ^ UINT32_C(0xedb88320) : c >> 1;
-			table[i] = c;
-		}
+	if (table[0][1] == 0)
+		make_crc_tables();
 	crc = ~crc;
+	for (; len >= 8; len -= 8, p += 8) {
+		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		       (uint32_t)p[3] << 24;
+		crc = table[7][crc & 0xff] ^ table[6][crc >> 8 & 0xff] ^
+		      table[5][crc >> 16 & 0xff] ^ table[4][crc >> 24] ^ table[3][p[4]] ^
+		      table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
+	}
 	while (len-- > 0)
-		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
 	return ~crc;
 }

@@ -279,17 +279,23 @@ TEST(template_fills_fields)
 	CHECK(template_check("{}") != NULL && template_check("{a{b}}") != NULL);
 }
 
-/* B8: an id is known again among many, with its line. */
+/* B8: an id is known again among many, whether a row was given it or is named after its line. */
 TEST(ids_find_the_one_that_stands_twice)
 {
 	struct ids ids = {0};
 	char id[32];
 
-	for (int i = 0; i < 20000; i++) {
-		int len = snprintf(id, sizeof id, "id-%d", i);
-		CHECK_EQ(ids_add(&ids, id, (size_t)len, (size_t)i + 1), 0);
+	for (size_t i = 1; i <= 20000; i++) {
+		int len = snprintf(id, sizeof id, i % 3 == 0 ? "row-%zu" : "id-%zu", i);
+		CHECK_EQ(ids_add(&ids, id, (size_t)len, i), 0);
 	}
-	CHECK_EQ(ids_add(&ids, "id-777", 6, 99999), 778);
-	CHECK_EQ(ids_add(&ids, "id-20000", 8, 20001), 0);
+	CHECK_EQ(ids_add(&ids, "id-778", 6, 99999), 1);
+	CHECK_EQ(ids_add(&ids, "row-9", 5, 99999), 1);
+	CHECK_EQ(ids_add(&ids, "id-777", 6, 20001), 0);
+	CHECK_EQ(ids_add(&ids, "row-7", 5, 20002), 0);
+	CHECK_EQ(ids_add(&ids, "row-09", 6, 20003), 0);
+	CHECK_EQ(ids_add(&ids, "row-18446744073709551619", 24, 20004), 0);
+	CHECK_EQ(ids_add(&ids, "row-30000", 9, 20005), 0);
+	CHECK_EQ(ids_add(&ids, "row-30000", 9, 30000), 1);
 	ids_free(&ids);
 }

@@ -65,6 +65,7 @@ TEST(text_hashes)
 {
 	CHECK_EQ(text_crc32(0, "123456789", 9), 0xcbf43926);
 	CHECK_EQ(text_crc32(text_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
+	CHECK_EQ(text_crc32(0, "The quick brown fox jumps over the lazy dog", 43), 0x414fa339);
 	CHECK(text_hash(text_hash(0, "ab", 2), "c", 1) != text_hash(text_hash(0, "a", 1), "bc", 2));
 	CHECK(text_hash(0, "", 0) != text_hash(0, "\0", 1));
 	CHECK(text_hash(0, "12345678", 8) != text_hash(0, "12345678\0", 9));

@@ -41,16 +41,12 @@ int input_open(struct input *in, const char *path)
 
 static int check_id(struct input *in, struct row *row)
 {
-	long before = ids_add(&in->ids, row->id, row->id_len, row->line);
+	int before = ids_add(&in->ids, row->id, row->id_len, row->line);
 
-	if (before < 0)
-		return (int)before;
-	if (before == 0 || row->problem != NULL)
-		return 0;
-	if (asprintf(&row->problem, "its custom_id stands on line %ld already", before) >= 0)
-		return 0;
-	row->problem = NULL;
-	return -ENOMEM;
+	if (before <= 0 || row->problem != NULL)
+		return before < 0 ? before : 0;
+	row->problem = strdup("its custom_id stands on an earlier line already");
+	return row->problem != NULL ? 0 : -ENOMEM;
 }
 
 int input_next(struct input *in, const struct row_rules *rules, struct row **out)
@@ -83,27 +79,55 @@ static int rewind_input(struct input *in)
 	return 0;
 }
 
+/* The id of a line, to be freed.  -> 0, -ENOMEM, -errno */
+static int id_of(bool is_text, const struct line *line, char **id, size_t *len)
+{
+	int r = is_text ? -ENOENT : row_peek_id(line, id, len);
+
+	if (r != -ENOENT)
+		return r;
+	r = asprintf(id, "row-%zu", line->number);
+	*len = (size_t)r;
+	return r < 0 ? -ENOMEM : 0;
+}
+
 /* -> 0, 1 = it stands twice, < 0 */
 static int note_line(struct ids *ids, bool is_text, const struct line *line, struct input_scan *out)
 {
-	char name[32], *id = NULL;
+	char *id;
 	size_t len;
-	long before;
-	int r = is_text ? -ENOENT : row_peek_id(line, &id, &len);
+	int r = id_of(is_text, line, &id, &len);
 
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return r;
-	if (r == -ENOENT)
-		len = (size_t)snprintf(name, sizeof name, "row-%zu", line->number);
-	before = ids_add(ids, id != NULL ? id : name, len, line->number);
-	if (before > 0) {
-		out->first = (size_t)before;
+	r = ids_add(ids, id, len, line->number);
+	if (r > 0) {
 		out->second = line->number;
-		out->id = id != NULL ? id : strdup(name);
-		return out->id != NULL ? 1 : -ENOMEM;
+		out->id = id;
+		out->id_len = len;
+	} else {
+		free(id);
 	}
-	free(id);
-	return (int)before;
+	return r;
+}
+
+/* The line on which what stands twice stands first. */
+static int find_first(struct input *in, const struct row_rules *rules, struct input_scan *out)
+{
+	struct line line;
+	int r = rewind_input(in);
+
+	while (r >= 0 && out->first == 0 && (r = lines_next(&in->lines, &line)) > 0) {
+		char *id = NULL;
+		size_t len;
+
+		if (row_is_blank(&line) || (r = id_of(rules->is_text, &line, &id, &len)) < 0)
+			continue;
+		if (len == out->id_len && memcmp(id, out->id, len) == 0)
+			out->first = line.number;
+		free(id);
+	}
+	return r < 0 ? r : 0;
 }
 
 int input_scan(struct input *in, const struct row_rules *rules, uint64_t most,
@@ -122,9 +146,15 @@ int input_scan(struct input *in, const struct row_rules *rules, uint64_t most,
 			break;
 	}
 	ids_free(&ids);
-	if (r < 0)
-		return r;
-	return rewind_input(in);
+	if (r > 0)
+		r = find_first(in, rules, out);
+	if (r == 0)
+		r = rewind_input(in);
+	if (r < 0) {
+		free(out->id);
+		out->id = NULL;
+	}
+	return r;
 }
 
 void input_close(struct input *in)

@@ -22,6 +22,7 @@ struct input_scan {
 	uint64_t rows;
 	size_t first, second; /* lines of a custom_id that stands twice; 0 = none            */
 	char *id;             /* it, to be freed; NULL = none                                */
+	size_t id_len;
 };
 
 /* path "-" is standard input.  -> 0, -errno, -EISDIR */
