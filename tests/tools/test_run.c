@@ -1,10 +1,10 @@
 /* duet run as its user sees it: order, formats, exit codes, failures of server and disk. */
 #include "program.h"
 #include "tests/lib/http_server.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <duet/json.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,25 +33,6 @@ static const char *member(const char *file, int line, const char *path)
 	snprintf(value, sizeof value, "%.*s", (int)found.len, (const char *)found.data);
 	free(data);
 	return value;
-}
-
-static long memory_of(pid_t pid, long *fds)
-{
-	char path[64];
-	long pages = 0;
-	FILE *statm;
-	DIR *dir;
-
-	snprintf(path, sizeof path, "/proc/%d/statm", pid);
-	statm = fopen(path, "re");
-	CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1);
-	fclose(statm);
-	snprintf(path, sizeof path, "/proc/%d/fd", pid);
-	dir = opendir(path);
-	for (*fds = 0; dir != NULL && readdir(dir) != NULL;)
-		++*fds;
-	closedir(dir);
-	return pages * sysconf(_SC_PAGESIZE) / 1024;
 }
 
 /* Rows come back in the order of the input, though the answers do not. */
@@ -530,7 +511,8 @@ TEST_WITHIN(run_memory_is_flat, 60)
 	for (int i = 0; i < 2; i++) {
 		while (file_size("out") < (long)n * 600 * (i == 0 ? 4 : 9) / 10)
 			usleep(2000);
-		memory[i] = memory_of(p.pid, &fds[i]);
+		memory[i] = process_memory(p.pid);
+		fds[i] = process_fds(p.pid);
 	}
 	program_finish(&p);
 	CHECK_EQ(p.status, 0);
