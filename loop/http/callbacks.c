@@ -60,21 +60,34 @@ static bool has_body(const duet__transfer *x)
 	return x->status != 304 && (method == NULL || strcmp(method, "HEAD") != 0);
 }
 
-/* A length beyond the cap, or beyond all numbers, is refused before the first byte. */
-static bool is_too_long(const duet__transfer *x, const char *value, size_t n)
-{
-	size_t length = 0;
-
-	for (size_t i = 0; i < n && value[i] >= '0' && value[i] <= '9'; i++)
-		if (__builtin_mul_overflow(length, 10, &length) ||
-		    __builtin_add_overflow(length, (size_t)(value[i] - '0'), &length))
-			return has_body(x);
-	return length > x->max_body && has_body(x);
-}
-
 static void blame_size(duet__transfer *x)
 {
 	duet__transfer_blame(x, DUET_E2BIG, "the body is larger than %zu bytes", x->max_body);
+}
+
+/* Once, or the same again, and a number: where the lengths of an answer are in doubt, so is where the
+ * next one begins.  One beyond the cap, or beyond all numbers, is refused before the first byte. */
+static bool take_length(duet__transfer *x, const char *value, size_t n)
+{
+	size_t length = 0, at = 0;
+	bool is_huge = false;
+
+	for (; at < n && value[at] >= '0' && value[at] <= '9'; at++)
+		is_huge |= __builtin_mul_overflow(length, 10, &length) ||
+			   __builtin_add_overflow(length, (size_t)(value[at] - '0'), &length);
+	if (n == 0 || at < n || (x->has_length && length != x->length)) {
+		duet__transfer_blame(x, DUET_EPROTO, "%.*s answers with %s", (int)x->url.host_len,
+				     x->url.host,
+				     at < n || n == 0 ? "a Content-Length that is no number"
+						      : "two different lengths");
+		return false;
+	}
+	x->has_length = true;
+	x->length = length;
+	if ((!is_huge && length <= x->max_body) || !has_body(x))
+		return true;
+	blame_size(x);
+	return false;
 }
 
 /* "Name: value\r\n" to "Name\0value\0".  Lines without a colon, with a NUL, or that go on with the
@@ -92,10 +105,8 @@ static bool keep_header(duet__transfer *x, const char *line, size_t n)
 	while (end > value && is_space(end[-1]))
 		end--;
 	if (colon - line == 14 && strncasecmp(line, "Content-Length", 14) == 0 &&
-	    is_too_long(x, value, (size_t)(end - value))) {
-		blame_size(x);
+	    !take_length(x, value, (size_t)(end - value)))
 		return false;
-	}
 	if (!keep_headers(x, (size_t)(colon - line) + (size_t)(end - value) + 2))
 		return false;
 	keep(x, line, (size_t)(colon - line));
@@ -108,6 +119,7 @@ static void begin_headers(duet__transfer *x, const char *line, size_t n)
 	const char *space = memchr(line, ' ', n);
 
 	x->headers_len = 0;
+	x->has_length = false;
 	x->status = space != NULL ? atoi(space + 1) : 0;
 }
 

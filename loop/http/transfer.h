@@ -51,6 +51,8 @@ typedef struct duet__transfer {
 	int status;
 	unsigned sends; /* times the request went to a usable connection                */
 	bool headers_done;
+	bool has_length; /* and this is it: Content-Length                               */
+	size_t length;
 	bool paused;     /* by a full stream: silence is our own doing                   */
 	bool out_of_fds; /* no socket for it                                             */
 	char *headers;   /* "name\0value\0..."                                           */

@@ -40,12 +40,10 @@ static void watch(const char *format, long n, struct use *use)
 	*use = (struct use){0};
 	write_rows("in", format, n);
 	program_start(&p, NULL, "run %s/in -o %s/out --mock -q -j 64 --trace /dev/null");
-	for (long size = 0, before = -1; size != before || size == 0; usleep(300000)) {
+	for (; process_memory(p.pid) > 0; usleep(100000)) {
 		long peak = process_peak(p.pid), fds = process_fds(p.pid);
 
-		before = size;
-		size = file_size("out");
-		if (size <= 0)
+		if (file_size("out") <= 0)
 			use->scanned = peak;
 		use->peak = peak > use->peak ? peak : use->peak;
 		use->fds = fds > use->fds ? fds : use->fds;
