@@ -247,6 +247,7 @@ static void mark_child(void)
 	if (duet__current_loop == NULL)
 		return;
 	duet__current_loop->forked = true;
+	duet__current_loop->switches = 0; /* no other task is to run in the child */
 	duet__current_loop = NULL;
 	duet__current = NULL;
 	duet__in_forked_child = true;
@@ -312,9 +313,11 @@ static void loop_free(duet_loop *loop)
 	free(loop);
 }
 
+/* -> NULL, with errno */
 static duet_loop *loop_new(const duet_run_options *options)
 {
 	duet_loop *loop = calloc(1, sizeof(*loop));
+	int error;
 
 	if (loop == NULL)
 		return NULL;
@@ -335,10 +338,29 @@ static duet_loop *loop_new(const duet_run_options *options)
 	if (loop->mailbox != NULL)
 		loop->poll = duet__poll_open(loop);
 	if (loop->poll == NULL) {
+		error = errno;
 		loop_free(loop);
+		errno = error;
 		return NULL;
 	}
 	return loop;
+}
+
+static void join_all(duet_loop *loop)
+{
+	while (loop->alive > 0 && !loop->forked)
+		turn(loop);
+}
+
+/* Posts that were accepted in the last turn happen while there is still a loop for what they
+ * spawn. */
+static void take_last_posts(duet_loop *loop)
+{
+	if (loop->forked)
+		return;
+	duet__mailbox_refuse_posts(loop->mailbox);
+	duet__mailbox_deliver(loop->mailbox);
+	join_all(loop);
 }
 
 static void run_until_done(duet_loop *loop)
@@ -349,8 +371,8 @@ static void run_until_done(duet_loop *loop)
 	DUET__LIST_EACH (node, &loop->tasks) {
 		duet__task_cancel(duet__container_of(node, duet_task, all));
 	}
-	while (loop->alive > 0 && !loop->forked)
-		turn(loop);
+	join_all(loop);
+	take_last_posts(loop);
 }
 
 static int finish(duet_loop *loop)
@@ -365,6 +387,11 @@ static int finish(duet_loop *loop)
 	free_tasks(loop);
 	duet__unread_report(loop);
 	return result;
+}
+
+static int fail_to_start(int error)
+{
+	return duet__failf(-error, "the loop cannot start: %s", duet_strerror(-error));
 }
 
 int duet_run_with(const duet_run_options *options, duet_fn *fn, void *arg)
@@ -382,7 +409,7 @@ int duet_run_with(const duet_run_options *options, duet_fn *fn, void *arg)
 	pthread_once(&once, watch_forks);
 	loop = loop_new(options);
 	if (loop == NULL)
-		return duet__fail(DUET_ENOMEM);
+		return fail_to_start(errno);
 	duet__current_loop = loop;
 	loop->main = duet__task_new(loop, "main", NULL, fn, arg);
 	if (loop->main == NULL) {

@@ -10,9 +10,10 @@
 
 struct duet__mailbox {
 	atomic_int references;
-	pthread_mutex_t lock; /* guards first, last, closed and writes to fd */
+	pthread_mutex_t lock; /* guards all below, and writes to fd */
 	duet__letter *first;
 	duet__letter **last;
+	bool closing; /* only letters come in */
 	bool closed;
 	int fd;
 };
@@ -66,7 +67,7 @@ int duet__mailbox_post_letter(duet__mailbox *m, duet__letter *letter)
 
 	letter->next = NULL;
 	pthread_mutex_lock(&m->lock);
-	closed = m->closed;
+	closed = m->closed || (m->closing && letter->allocated);
 	if (!closed) {
 		if (m->first == NULL)
 			ring(m);
@@ -128,6 +129,13 @@ void duet__mailbox_deliver(duet__mailbox *m)
 	deliver(take_all(m));
 }
 
+void duet__mailbox_refuse_posts(duet__mailbox *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->closing = true;
+	pthread_mutex_unlock(&m->lock);
+}
+
 void duet__mailbox_close(duet__mailbox *m)
 {
 	duet__letter *rest;
@@ -148,7 +156,10 @@ void duet__mailbox_close(duet__mailbox *m)
 int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg)
 {
 	if (loop == NULL || fn == NULL)
-		return duet__fail(DUET_EINVAL);
+		return duet__failf(DUET_EINVAL,
+				   loop == NULL ? "no loop to post to" : "no function to post");
 	int r = duet__mailbox_post(loop->mailbox, fn, arg);
+	if (r == DUET_ECLOSED)
+		return duet__failf(r, "the run is ending: its loop takes no more posts");
 	return r < 0 ? duet__fail(r) : 0;
 }

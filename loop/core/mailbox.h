@@ -31,6 +31,9 @@ duet__mailbox *duet__mailbox_new(void);       /* -> NULL: out of memory or descr
 int duet__mailbox_fd(const duet__mailbox *m); /* readable while a message waits */
 bool duet__mailbox_has_post(duet__mailbox *m);
 void duet__mailbox_deliver(duet__mailbox *m);
+
+/* From now on posts are refused; letters, on which tasks may be waiting, still come in. */
+void duet__mailbox_refuse_posts(duet__mailbox *m);
 void duet__mailbox_close(
 	duet__mailbox *m); /* delivers the rest; NULL is fine; drops the reference */
 

@@ -62,33 +62,67 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	duet__mailbox_deliver(p->loop->mailbox);
 }
 
+/* A base needs an epoll and a pipe.  Without descriptors for them libevent prints, and ends the
+ * process: so it is tried whether they are there.  -> 0, or -errno */
+static int try_descriptors(void)
+{
+	int probe = epoll_create1(EPOLL_CLOEXEC), pair[2], r = 0;
+
+	if (probe < 0)
+		return -errno;
+	if (pipe2(pair, O_CLOEXEC) != 0) {
+		r = -errno;
+	} else {
+		close(pair[0]);
+		close(pair[1]);
+	}
+	close(probe);
+	return r;
+}
+
+static struct event_base *open_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+	int r = config != NULL ? try_descriptors() : DUET_ENOMEM;
+
+	if (r == 0) {
+		event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+		base = event_base_new_with_config(config);
+		r = DUET_ENOMEM;
+	}
+	if (config != NULL)
+		event_config_free(config);
+	if (base == NULL)
+		errno = -r;
+	return base;
+}
+
 struct duet__poll *duet__poll_open(duet_loop *loop)
 {
 	struct duet__poll *p = calloc(1, sizeof(*p));
-	struct event_config *config = event_config_new();
+	int error;
 
-	if (p != NULL)
-		p->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (p == NULL || config == NULL || p->alarm_fd < 0)
-		goto fail;
+	if (p == NULL)
+		return NULL;
 	p->loop = loop;
 	p->alarm_at = DUET_FOREVER;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	p->base = event_base_new_with_config(config);
-	if (p->base == NULL)
+	p->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (p->alarm_fd < 0 || (p->base = open_base()) == NULL)
 		goto fail;
 	p->alarm = event_new(p->base, p->alarm_fd, EV_READ | EV_PERSIST, on_alarm, p);
 	p->mail = event_new(p->base, duet__mailbox_fd(loop->mailbox), EV_READ | EV_PERSIST, on_mail,
 			    p);
 	if (p->alarm == NULL || p->mail == NULL || event_add(p->alarm, NULL) != 0 ||
-	    event_add(p->mail, NULL) != 0)
+	    event_add(p->mail, NULL) != 0) {
+		errno = ENOMEM;
 		goto fail;
-	event_config_free(config);
+	}
 	return p;
 fail:
-	if (config != NULL)
-		event_config_free(config);
+	error = errno;
 	duet__poll_close(p);
+	errno = error;
 	return NULL;
 }
 
@@ -109,7 +143,8 @@ void duet__poll_close(struct duet__poll *p)
 
 static void set_alarm(struct duet__poll *p, duet_time wait)
 {
-	duet_time at = wait == DUET_FOREVER ? DUET_FOREVER : duet__clock_monotonic() + wait;
+	duet_time now = duet__clock_monotonic();
+	duet_time at = wait < DUET_FOREVER - now ? now + wait : DUET_FOREVER;
 	struct itimerspec when = {0};
 
 	/* A microsecond of the old alarm is near enough, and saves setting it anew. */
@@ -170,18 +205,17 @@ duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void 
 	return w;
 }
 
-/* Some devices, such as /dev/null, cannot be polled: only trying tells. */
-static bool is_refused_by_epoll(int fd)
+/* Some devices, such as /dev/null, cannot be polled: only trying tells.  -> 0, or -errno */
+static int try_epoll(int fd)
 {
-	int probe = epoll_create1(EPOLL_CLOEXEC);
-	bool refused;
+	int probe = epoll_create1(EPOLL_CLOEXEC), r = 0;
 
 	if (probe < 0)
-		return false;
-	refused = epoll_ctl(probe, EPOLL_CTL_ADD, fd, &(struct epoll_event){0}) != 0 &&
-		  errno == EPERM;
+		return 0;
+	if (epoll_ctl(probe, EPOLL_CTL_ADD, fd, &(struct epoll_event){0}) != 0)
+		r = -errno;
 	close(probe);
-	return refused;
+	return r;
 }
 
 /* libevent prints a warning about descriptors that epoll refuses, and a library must not print. */
@@ -196,10 +230,11 @@ static int refuse_fd(int fd)
 	case S_IFDIR:
 	case S_IFBLK:
 		return -EPERM;
-	case S_IFCHR:
-		return is_refused_by_epoll(fd) ? -EPERM : 0;
+	case S_IFSOCK:
+	case S_IFIFO:
+		return (fcntl(fd, F_GETFL) & O_PATH) != 0 ? -EBADF : 0;
 	default:
-		return 0;
+		return try_epoll(fd);
 	}
 }
 
@@ -230,10 +265,15 @@ int duet__watch_set(duet__watch *w, int events)
 
 void duet__watch_close(duet__watch *w)
 {
-	if (w == NULL)
+	if (w == NULL || w->poll->loop->forked)
 		return;
 	if (w->events != 0)
 		w->poll->watching--;
 	event_free(w->event);
 	free(w);
+}
+
+bool duet__watch_is_here(const duet__watch *w)
+{
+	return w != NULL && w->poll->loop == duet__current_loop;
 }

@@ -196,6 +196,8 @@ void duet__run_ready(duet_loop *loop)
 {
 	duet_task *t;
 
+	if (loop->forked)
+		return;
 	begin_slice(loop);
 	t = duet__begin_next(loop, duet__next_task(loop));
 	if (t == NULL)

@@ -22,7 +22,11 @@ duet__watch *duet__watch_open(duet_loop *loop, int fd, duet__watch_fn *fn, void 
  * -> 0, -ENOMEM, -errno (a file that cannot be polled: -EPERM) */
 int duet__watch_set(duet__watch *w, int events);
 
-/* Before fd is closed.  NULL is fine. */
+/* Before fd is closed.  NULL is fine; in a forked child, which shares its parent's epoll, a watch of
+ * the parent's loop is left alone. */
 void duet__watch_close(duet__watch *w);
+
+/* Whether w (NULL: no) is of the loop that this thread runs, not of a forked child's parent. */
+bool duet__watch_is_here(const duet__watch *w);
 
 #endif

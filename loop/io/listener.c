@@ -222,7 +222,7 @@ static int wait_for_client(duet_listener *l)
 	DUET__WAITER_EXTERNAL(w, "a client");
 	int r;
 
-	if (l->watch == NULL) {
+	if (!duet__watch_is_here(l->watch)) {
 		l->watch = duet__watch_open(duet__loop(), l->fd, on_ready, l);
 		if (l->watch == NULL)
 			return duet__fail(DUET_ENOMEM);
@@ -312,8 +312,7 @@ void duet_listener_close(duet_listener *l)
 	if (l == NULL || l->closed)
 		return;
 	l->closed = true;
-	if (duet__loop() != NULL) /* a forked child must not touch its parent's epoll */
-		duet__watch_close(l->watch);
+	duet__watch_close(l->watch);
 	l->watch = NULL;
 	duet__loop_detach(&l->attachment);
 	close(l->fd);

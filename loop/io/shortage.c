@@ -20,6 +20,7 @@ struct place {
 
 /* Of the loop of this thread. */
 static _Thread_local duet__list lines[LINES];
+static _Thread_local duet_loop *loop_of_lines; /* a forked child has another, and nobody waits */
 static _Thread_local duet_time last_over;
 
 bool duet__is_shortage(int error)
@@ -44,6 +45,16 @@ static void look_again(void *timer)
 		duet__wake(&p->waiter, 0);
 }
 
+static duet__list *line(int i)
+{
+	if (loop_of_lines != duet__loop() || lines[i].next == NULL) {
+		loop_of_lines = duet__loop();
+		for (int k = 0; k < LINES; k++)
+			duet__list_init(&lines[k]);
+	}
+	return &lines[i];
+}
+
 static int stand_in_line(struct place *p, bool at_the_end)
 {
 	int r;
@@ -65,30 +76,27 @@ int duet__shortage_wait(enum duet__shortage what, duet_time *since)
 	struct place p = {
 		.timer.fire = look_again,
 		.waiter = DUET__WAITER_(p.waiter, "a file descriptor to come free", true),
-		.line = &lines[what],
+		.line = line(what),
 		.patience = what == DUET__TO_CONNECT ? PATIENCE : DUET_FOREVER,
 	};
 
 	if (is_first_time)
 		*since = duet_now();
 	p.since = *since;
-	if (p.line->next == NULL)
-		duet__list_init(p.line);
 	return stand_in_line(&p, is_first_time);
 }
 
 void duet__shortage_over(void)
 {
 	for (int i = 0; i < LINES; i++)
-		if (lines[i].next != NULL && duet__wake_first(&lines[i], 0))
+		if (duet__wake_first(line(i), 0))
 			last_over = duet_now();
 }
 
 void duet__shortage_recheck(void)
 {
 	for (int i = 0; i < LINES; i++)
-		if (lines[i].next != NULL)
-			duet__wake_all(&lines[i], 0);
+		duet__wake_all(line(i), 0);
 }
 
 bool duet__is_reserve(int fd)

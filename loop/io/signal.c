@@ -5,7 +5,9 @@
  *
  * The handler is there only while somebody waits.  Leaving, a task first puts back what was there
  * before and then looks at what has arrived: so a signal that our handler took is never lost, it
- * goes to another task or is kept for the next that asks. */
+ * goes to another task or is kept for the next that asks.
+ *
+ * A forked child has none of the loops: there the fork itself puts back what was there before. */
 #include <duet/signal.h>
 
 #include "loop/core/fail.h"
@@ -31,6 +33,7 @@ struct ear {
 static struct ear ears[EARS] = {[0 ... EARS - 1] = {.fd = -1}};
 static atomic_int handlers_at_work;
 static _Atomic pid_t owner; /* of the handler: a forked child is not to be heard here */
+static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 
 /* Guards the places, and the two below. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,9 +67,9 @@ static void on_signal(int signal)
 {
 	int error = errno;
 
-	if (getpid() != owner) { /* as if it had never been installed */
-		struct sigaction none = {.sa_handler = SIG_DFL};
-		sigaction(signal, &none, NULL);
+	if (getpid() !=
+	    owner) { /* a child, before it could forget: as if this were not installed */
+		sigaction(signal, &before[signal], NULL);
 		raise(signal);
 		errno = error;
 		return;
@@ -84,11 +87,38 @@ static void on_signal(int signal)
 	errno = error;
 }
 
+static void forget_in_child(void)
+{
+	struct sigaction now;
+
+	pthread_mutex_init(&lock, NULL); /* another thread may have held it */
+	for (int signal = 1; signal <= SIGNAL_MOST; signal++) {
+		if (users[signal] > 0 && sigaction(signal, NULL, &now) == 0 &&
+		    now.sa_handler == on_signal)
+			sigaction(signal, &before[signal], NULL);
+		users[signal] = 0;
+	}
+	for (int i = 0; i < EARS; i++) {
+		atomic_store(&ears[i].fd, -1);
+		atomic_store(&ears[i].arrived, 0);
+		atomic_store(&ears[i].wanted, 0);
+	}
+	atomic_store(&handlers_at_work, 0);
+	listening.ear = NULL;
+	listening.kept = 0;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_in_child);
+}
+
 static int install(int signal)
 {
 	struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	int r = 0;
 
+	pthread_once(&forks_watched, watch_forks);
 	pthread_mutex_lock(&lock);
 	owner = getpid();
 	if (users[signal] == 0 && sigaction(signal, &ours, &before[signal]) != 0)

@@ -137,8 +137,9 @@ static void wake_both(duet_stream *s, int result)
 
 static int open_watch(duet_stream *s)
 {
-	if (s->watch != NULL)
+	if (duet__watch_is_here(s->watch))
 		return 0;
+	s->interest = 0;
 	s->watch = duet__watch_open(duet__loop(), s->fd, on_ready, s);
 	if (s->watch == NULL)
 		return duet__fail(DUET_ENOMEM);
@@ -237,8 +238,7 @@ void duet_stream_close(duet_stream *s)
 	if (s == NULL || s->closed)
 		return;
 	s->closed = true;
-	if (duet__loop() != NULL) /* a forked child must not touch its parent's epoll */
-		duet__watch_close(s->watch);
+	duet__watch_close(s->watch);
 	s->watch = NULL;
 	duet__loop_detach(&s->attachment);
 	if (s->flags_before >= 0)

@@ -124,13 +124,20 @@ static ssize_t fill(duet_stream *s, size_t wanted)
 	return got;
 }
 
+static int fail_no_room(void)
+{
+	return duet__failf(DUET_EINVAL, "nowhere to read to");
+}
+
 ssize_t duet_stream_read(duet_stream *s, void *buf, size_t n)
 {
 	ssize_t got = begin(s);
 
 	if (got < 0)
 		return got;
-	if (s->end > s->start || n == 0)
+	if (buf == NULL && n > 0)
+		got = fail_no_room();
+	else if (s->end > s->start || n == 0)
 		got = (ssize_t)take_buffered(s, buf, n);
 	else if (n >= BUFFER || s->buffer == NULL)
 		got = read_some(s, buf, n);
@@ -146,6 +153,8 @@ int duet_stream_readn(duet_stream *s, void *buf, size_t n)
 
 	if (got < 0)
 		return (int)got;
+	if (buf == NULL && n > 0)
+		return (int)finish(s, fail_no_room());
 	have = take_buffered(s, buf, n);
 	while (have < n && (got = read_some(s, (char *)buf + have, n - have)) > 0)
 		have += (size_t)got;
@@ -259,8 +268,7 @@ int duet_stream_readall(duet_stream *s, size_t most, duet_buf *out)
 
 	if (r < 0)
 		return r;
-	r = out == NULL ? duet__failf(DUET_EINVAL, "nowhere to read to")
-			: (int)read_all(s, most, &all);
+	r = out == NULL ? fail_no_room() : (int)read_all(s, most, &all);
 	if (r == 0) {
 		((char *)all.data)[all.len] = '\0';
 		*out = all;

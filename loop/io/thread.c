@@ -46,7 +46,8 @@ struct crew {
 	int threads;
 	int idle;
 	bool closing;
-	int references; /* the run's, and one for each thread */
+	int references;  /* the run's, and one for each thread */
+	duet_loop *loop; /* a forked child has another, and none of these threads */
 	duet__mailbox *mailbox;
 	struct helper helpers[DUET_THREADS_MAX];
 	duet__attachment attachment;
@@ -205,7 +206,7 @@ static struct crew *crew_of_loop(void)
 	struct crew *c = current;
 	pthread_condattr_t monotonic;
 
-	if (c != NULL)
+	if (c != NULL && c->loop == duet__loop())
 		return c;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -217,6 +218,7 @@ static struct crew *crew_of_loop(void)
 	pthread_condattr_destroy(&monotonic);
 	duet__list_init(&c->errands);
 	c->references = 1;
+	c->loop = duet__loop();
 	c->mailbox = duet__mailbox_ref(duet__loop());
 	c->attachment.closing = close_crew;
 	duet__loop_attach(duet__loop(), &c->attachment);

@@ -71,9 +71,10 @@ DUET_BEGIN_DECLS
 
 /* Runs fn(arg) as the main task on a new loop of this thread; returns its result.  Before that,
  * tasks that are left are cancelled and joined, and all the loop's memory is given back.
- * -> fn's result, -EALREADY (this thread runs a loop), -ENOMEM, DUET_EDEADLK (every task waited
- * and nothing could wake one: the words, and the report, name each task and what it waited for),
- * DUET_EFORKED (this process was forked from inside a run, and still stands in it). */
+ * -> fn's result, -EALREADY (this thread runs a loop), -ENOMEM, -EMFILE (a loop takes a handful of
+ * descriptors), DUET_EDEADLK (every task waited and nothing could wake one: the words, and the
+ * report, name each task and what it waited for), DUET_EFORKED (this process was forked from inside
+ * a run, and still stands in it). */
 DUET_API int duet_run(duet_fn *fn, void *arg);
 DUET_API int duet_run_with(const duet_run_options *options, duet_fn *fn, void *arg);
 

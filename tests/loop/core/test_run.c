@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +111,46 @@ TEST(post_is_delivered_when_the_run_ends)
 	CHECK_EQ(posted.calls, 1);
 }
 
+static int return_three(void *arg)
+{
+	(void)arg;
+	return 3;
+}
+
+static int sleep_in_vain(void *arg)
+{
+	duet_scope s;
+
+	posted.calls++;
+	CHECK_ERR(duet_sleep(DUET_S(1)), DUET_ECANCELED);
+	CHECK_OK(duet_scope_shield(&s, DUET_S(1)));
+	CHECK_EQ(duet_to_thread(return_three, arg), 3);
+	return duet_scope_exit(&s);
+}
+
+static void spawn_from_post(void *arg)
+{
+	duet_task *t = duet_spawn(sleep_in_vain, arg);
+
+	CHECK(t != NULL);
+	duet_detach(t);
+	CHECK_ERR(duet_post(posted.loop, spawn_from_post, NULL), DUET_ECLOSED);
+	CHECK_HAS(duet_errmsg(), "ending");
+}
+
+static int post_spawn_and_leave(void *arg)
+{
+	posted.loop = duet_loop_current();
+	return duet_post(posted.loop, spawn_from_post, arg);
+}
+
+/* What the last post spawns still runs, is cancelled and joined, and may clean up. */
+TEST(post_when_the_run_ends_may_spawn)
+{
+	CHECK_OK(duet_run(post_spawn_and_leave, NULL));
+	CHECK_EQ(posted.calls, 1);
+}
+
 static int fork_inside(void *arg)
 {
 	pid_t pid = fork();
@@ -157,6 +198,80 @@ TEST(forked_child_can_leave_the_run)
 	CHECK_EQ(r, 3);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
+}
+
+static bool is_child;
+
+static int yield_in_parent(void *arg)
+{
+	(void)arg;
+	CHECK(!is_child);
+	CHECK_OK(duet_yield());
+	CHECK(!is_child);
+	return 0;
+}
+
+static int fork_among_others(void *arg)
+{
+	duet_task *t[4];
+	pid_t *pid = arg;
+
+	for (int i = 0; i < 4; i++)
+		t[i] = duet_spawn(yield_in_parent, NULL);
+	CHECK_OK(duet_yield());
+	CHECK_EQ(duet_to_thread(return_three, NULL), 3);
+	*pid = fork();
+	is_child = *pid == 0;
+	return is_child ? 3 : duet_gather(t, 4, NULL);
+}
+
+static int run_in_child(void *arg)
+{
+	(void)arg;
+	is_child = false;
+	CHECK_EQ(duet_to_thread(return_three, NULL), 3);
+	return duet_await(duet_spawn(yield_in_parent, NULL));
+}
+
+/* A child that leaves the inherited run takes no other task along, and its own run has helper
+ * threads of its own. */
+TEST(forked_child_runs_no_other_task)
+{
+	pid_t pid = -1;
+	int r, status;
+
+	if (test_is_tsan())
+		SKIP("a coroutine that forks confuses ThreadSanitizer");
+	r = duet_run(fork_among_others, &pid);
+	if (pid == 0)
+		_exit(r == DUET_EFORKED && duet_run(run_in_child, NULL) == 0 ? 0 : 1);
+	CHECK_OK(r);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static int without_descriptors(int limit)
+{
+	struct rlimit r;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &r), 0);
+	r.rlim_cur = (rlim_t)limit;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &r), 0);
+	return duet_run(return_three, NULL);
+}
+
+/* Without descriptors for a loop a run does not start: it says so, and the process lives. */
+TEST(run_without_descriptors_is_refused)
+{
+	int next = dup(0), r = 0;
+
+	close(next);
+	for (int more = 0; r != 3 && more < 16; more++) {
+		r = without_descriptors(next + more);
+		CHECK(r == 3 || r == -EMFILE);
+		CHECK(r == 3 || strstr(duet_errmsg(), "cannot start") != NULL);
+	}
+	CHECK_EQ(r, 3);
 }
 
 static char order[2][64];

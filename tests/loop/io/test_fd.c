@@ -2,7 +2,10 @@
 #include <duet/duet.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int wait_fd(void *arg)
@@ -76,4 +79,25 @@ static int cancel_wait(void *arg)
 TEST(fd_wait_can_be_cancelled)
 {
 	CHECK_OK(duet_run(cancel_wait, NULL));
+}
+
+static int path_only(void *arg)
+{
+	char path[256];
+	int fd;
+
+	(void)arg;
+	snprintf(path, sizeof(path), "%s/fifo", getenv("TMPDIR"));
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	unlink(path);
+	CHECK_ERR(duet_wait_fd(fd, DUET_READ), -EBADF);
+	close(fd);
+	return 0;
+}
+
+/* A descriptor that is but a path is refused, in silence. */
+TEST(fd_path_is_refused)
+{
+	CHECK_OK(duet_run(path_only, NULL));
 }

@@ -242,3 +242,73 @@ TEST(signal_of_a_forked_child_is_its_own)
 		SKIP("forks inside a coroutine");
 	CHECK_OK(duet_run(fork_while_waiting, NULL));
 }
+
+static volatile sig_atomic_t own_heard;
+
+static void hear(int signal)
+{
+	own_heard = signal;
+}
+
+static int fork_with_own_handler(void *arg)
+{
+	duet_task *t = duet_spawn(wait_both, NULL);
+	pid_t child;
+	int status;
+
+	(void)arg;
+	CHECK_OK(duet_yield());
+	child = fork();
+	if (child == 0) {
+		raise(SIGTERM);
+		_exit(own_heard == SIGTERM && handler_of(SIGTERM) == hear ? 0 : 1);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+	return duet_cancel_await(t) == DUET_ECANCELED ? 0 : -1;
+}
+
+/* In a forked child the program's own handler is there again. */
+TEST(signal_handler_of_a_forked_child_is_the_programs)
+{
+	if (test_is_tsan())
+		SKIP("forks inside a coroutine");
+	CHECK(signal(SIGTERM, hear) != SIG_ERR);
+	CHECK_OK(duet_run(fork_with_own_handler, NULL));
+}
+
+static int fork_and_leave(void *arg)
+{
+	duet_task *t = duet_spawn(wait_both, NULL);
+	pid_t *child = arg;
+
+	CHECK_OK(duet_yield());
+	*child = fork();
+	return *child == 0 ? 0 : duet_cancel_await(t) == DUET_ECANCELED ? 0 : -1;
+}
+
+static int kill_self(void *arg)
+{
+	duet_task *t = duet_spawn(wait_both, NULL);
+
+	(void)arg;
+	CHECK_OK(duet_yield());
+	CHECK_EQ(kill(getpid(), SIGTERM), 0);
+	return duet_await(t);
+}
+
+/* A child that has left the run waits for signals in a run of its own. */
+TEST(signal_is_heard_in_a_run_of_a_forked_child)
+{
+	pid_t child = -1;
+	int r, status;
+
+	if (test_is_tsan())
+		SKIP("forks inside a coroutine");
+	r = duet_run(fork_and_leave, &child);
+	if (child == 0)
+		_exit(r == DUET_EFORKED && duet_run(kill_self, NULL) == SIGTERM ? 0 : 1);
+	CHECK_OK(r);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}

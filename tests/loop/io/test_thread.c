@@ -61,7 +61,7 @@ static int fail(void *arg)
 {
 	(void)arg;
 	CHECK_ERR(duet_to_thread(fail_with_words, NULL), DUET_EINVAL);
-	CHECK_STR(duet_errmsg(), duet_strerror(DUET_EINVAL));
+	CHECK_STR(duet_errmsg(), "no loop to post to");
 	CHECK_ERR(duet_to_thread(return_arg, (void *)-7), -7);
 	CHECK_STR(duet_errmsg(), duet_strerror(-7));
 	CHECK_ERR(duet_to_thread(NULL, NULL), DUET_EINVAL);
