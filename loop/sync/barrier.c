@@ -62,17 +62,21 @@ int duet_barrier_wait(duet_barrier *b)
 
 size_t duet_barrier_waiting(const duet_barrier *b)
 {
-	return b->waiting;
+	return b != NULL ? b->waiting : 0;
 }
 
 void duet_barrier_abort(duet_barrier *b)
 {
+	if (b == NULL)
+		return;
 	b->aborted = true;
 	send_away(b);
 }
 
 void duet_barrier_reset(duet_barrier *b)
 {
+	if (b == NULL)
+		return;
 	b->aborted = false;
 	send_away(b);
 }

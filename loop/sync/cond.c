@@ -43,6 +43,8 @@ int duet_cond_wait_for(duet_cond *c, duet_mutex *m, bool (*ready)(void *arg), vo
 {
 	int r = 0;
 
+	if (ready == NULL)
+		return duet__failf(DUET_EINVAL, "nothing to ask whether it is ready");
 	if (m == NULL || duet_self() == NULL || duet_mutex_owner(m) != duet_self())
 		return duet__failf(DUET_EINVAL, "this task does not have the mutex");
 	while (r == 0 && !ready(arg))
@@ -52,12 +54,14 @@ int duet_cond_wait_for(duet_cond *c, duet_mutex *m, bool (*ready)(void *arg), vo
 
 void duet_cond_signal(duet_cond *c)
 {
-	duet__wake_first(&c->waiters, 0);
+	if (c != NULL)
+		duet__wake_first(&c->waiters, 0);
 }
 
 void duet_cond_broadcast(duet_cond *c)
 {
-	duet__wake_all(&c->waiters, 0);
+	if (c != NULL)
+		duet__wake_all(&c->waiters, 0);
 }
 
 void duet_cond_free(duet_cond *c)

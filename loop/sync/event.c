@@ -21,18 +21,21 @@ duet_event *duet_event_new(void)
 
 void duet_event_set(duet_event *e)
 {
+	if (e == NULL)
+		return;
 	e->set = true;
 	duet__wake_all(&e->waiters, 0);
 }
 
 void duet_event_clear(duet_event *e)
 {
-	e->set = false;
+	if (e != NULL)
+		e->set = false;
 }
 
 bool duet_event_is_set(const duet_event *e)
 {
-	return e->set;
+	return e != NULL && e->set;
 }
 
 int duet_event_wait(duet_event *e)

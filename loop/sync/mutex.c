@@ -89,7 +89,7 @@ int duet_mutex_unlock(duet_mutex *m)
 
 duet_task *duet_mutex_owner(const duet_mutex *m)
 {
-	return m->owner;
+	return m != NULL ? m->owner : NULL;
 }
 
 void duet_mutex_free(duet_mutex *m)

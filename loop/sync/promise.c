@@ -114,7 +114,7 @@ int duet_promise_await(duet_promise *p, void **value)
 
 bool duet_promise_is_resolved(const duet_promise *p)
 {
-	return p->resolved;
+	return p != NULL && p->resolved;
 }
 
 void duet_promise_free(duet_promise *p)

@@ -136,15 +136,21 @@ static inline int get_now(duet_queue *q, void **item)
 	return 0;
 }
 
+static int refuse_get(const duet_queue *q)
+{
+	return q == NULL ? duet__fail_no("queue")
+			 : duet__failf(DUET_EINVAL, "nowhere to put the item");
+}
+
 int duet_queue_try_get(duet_queue *q, void **item)
 {
-	return q != NULL ? get_now(q, item) : duet__fail_no("queue");
+	return q != NULL && item != NULL ? get_now(q, item) : refuse_get(q);
 }
 
 int duet_queue_get(duet_queue *q, void **item)
 {
-	if (q == NULL)
-		return duet__fail_no("queue");
+	if (q == NULL || item == NULL)
+		return refuse_get(q);
 	int r = duet__enter_here();
 	if (r < 0)
 		return r;
@@ -183,6 +189,8 @@ int duet_queue_join(duet_queue *q)
 
 void duet_queue_shutdown(duet_queue *q)
 {
+	if (q == NULL)
+		return;
 	q->closed = true;
 	duet__wake_all(&q->putters, DUET_ECLOSED);
 	duet__wake_all(&q->getters, DUET_ECLOSED);
@@ -191,12 +199,12 @@ void duet_queue_shutdown(duet_queue *q)
 
 size_t duet_queue_len(const duet_queue *q)
 {
-	return q->store.count;
+	return q != NULL ? q->store.count : 0;
 }
 
 size_t duet_queue_unfinished(const duet_queue *q)
 {
-	return q->unfinished;
+	return q != NULL ? q->unfinished : 0;
 }
 
 void duet_queue_free(duet_queue *q)

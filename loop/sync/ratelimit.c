@@ -210,8 +210,11 @@ int duet_ratelimit_set(duet_ratelimit *l, double per_second, double burst)
 
 double duet_ratelimit_available(const duet_ratelimit *l)
 {
-	duet_ratelimit as_of_now = *l;
+	duet_ratelimit as_of_now;
 
+	if (l == NULL)
+		return 0;
+	as_of_now = *l;
 	return l->burst - behind(&as_of_now, read_clock(&as_of_now)) / l->period;
 }
 

@@ -88,11 +88,15 @@ int duet_sem_resize(duet_sem *s, size_t permits)
 
 size_t duet_sem_available(const duet_sem *s)
 {
-	return s->taken < s->permits ? s->permits - s->taken : 0;
+	return s != NULL && s->taken < s->permits ? s->permits - s->taken : 0;
 }
 
 void duet_sem_stats(const duet_sem *s, duet_sem_stats_t *out)
 {
+	if (out != NULL && s == NULL)
+		*out = (duet_sem_stats_t){0};
+	if (out == NULL || s == NULL)
+		return;
 	*out = (duet_sem_stats_t){
 		.permits = s->permits,
 		.taken = s->taken,
