@@ -63,6 +63,8 @@ duet_completed *duet_completed_open(duet_task *const tasks[], size_t n)
 {
 	if (duet__loop() == NULL)
 		return duet__failf_null(DUET_EINVAL, "no run whose tasks could end");
+	if (tasks == NULL && n > 0)
+		return duet__failf_null(DUET_EINVAL, "no tasks: the array is NULL");
 	duet_completed *c = list_new(n);
 	if (c == NULL)
 		return duet__fail_null(DUET_ENOMEM);
@@ -82,8 +84,9 @@ duet_completed *duet_completed_open(duet_task *const tasks[], size_t n)
 
 int duet_completed_next(duet_completed *c, duet_task **task)
 {
-	if (c == NULL)
-		return duet__failf(DUET_EINVAL, "the list of tasks is NULL");
+	if (c == NULL || task == NULL)
+		return duet__failf(DUET_EINVAL, c == NULL ? "the list of tasks is NULL"
+							  : "nowhere to put the task");
 	int r = duet__enter();
 	if (r < 0)
 		return r;

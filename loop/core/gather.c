@@ -171,7 +171,11 @@ static int collect(enum policy policy, duet_task *tasks[], size_t n, int results
 			       .policy = policy};
 	int r = duet__enter_shielded(), decision;
 
-	if (r < 0 || (r = take(&c)) < 0)
+	if (r < 0)
+		return r;
+	if (tasks == NULL && n > 0)
+		return duet__failf(DUET_EINVAL, "no tasks: the array is NULL");
+	if ((r = take(&c)) < 0)
 		return r;
 	judge_ended(&c);
 	r = join_all(&c);

@@ -128,13 +128,28 @@ static int tell_failure(duet_group *g)
 				: duet__fail(g->failure);
 }
 
+/* Two closers, or a member that closes its own group, would wait for what is gone. */
+static int refuse_close(const duet_group *g)
+{
+	int r = duet__enter_shielded();
+
+	if (r < 0)
+		return r;
+	if (duet__current->taker == &g->taker)
+		return duet__failf(DUET_EDEADLK, "a task of the group cannot close it: it would "
+						 "wait for itself");
+	if (g->closer != NULL)
+		return duet__failf(DUET_EBUSY, "another task closes the group already");
+	return 0;
+}
+
 int duet_group_close(duet_group *g)
 {
 	int r;
 
 	if (g == NULL)
 		return 0;
-	if ((r = duet__enter_shielded()) < 0)
+	if ((r = refuse_close(g)) < 0)
 		return r;
 	r = join_members(g);
 	if (r == DUET_EDEADLK)

@@ -42,7 +42,9 @@ int duet_map(size_t n, size_t limit, int (*fn)(void *ctx, size_t i), void *ctx, 
 
 	if (r < 0 || n == 0)
 		return r;
-	runners = malloc(count * sizeof(*runners));
+	if (fn == NULL)
+		return duet__failf(DUET_EINVAL, "no function to run");
+	runners = count <= SIZE_MAX / sizeof(*runners) ? malloc(count * sizeof(*runners)) : NULL;
 	if (runners == NULL)
 		return duet__fail(DUET_ENOMEM);
 	for (size_t i = 0; results != NULL && i < n; i++)

@@ -36,17 +36,54 @@ void duet__report(const duet_report *report)
 	}
 }
 
+/* Behind a quoted string or character that begins at text. */
+static const char *skip_quoted(const char *text)
+{
+	char quote = *text++;
+
+	while (*text != '\0' && *text != quote)
+		text += text[0] == '\\' && text[1] != '\0' ? 2 : 1;
+	return *text != '\0' ? text + 1 : text;
+}
+
+/* The last argument but one of a call, "g, fetch, &page" or "fetch, (struct at){1, 2}": whatever
+ * else a spawning call is given, that is the function. */
+static const char *find_function(const char *call, size_t *length)
+{
+	const char *begin = call, *next = call, *c = call;
+	int depth = 0;
+
+	*length = strcspn(call, ",");
+	while (*c != '\0') {
+		if (*c == '"' || *c == '\'') {
+			c = skip_quoted(c);
+			continue;
+		}
+		depth += strchr("([{", *c) != NULL;
+		depth -= strchr(")]}", *c) != NULL;
+		if (*c == ',' && depth == 0) {
+			begin = next;
+			*length = (size_t)(c - begin);
+			next = c + 1 + strspn(c + 1, " ");
+		}
+		c++;
+	}
+	return begin;
+}
+
 /* An origin reads "file.c:42 fetch, &page": the site, then the words of the call. */
 void duet__task_describe(const duet_task *t, char *name, size_t size, char *site, size_t site_size)
 {
 	const char *call = t->origin != NULL ? strchr(t->origin, ' ') : NULL;
-	const char *first = call != NULL ? call + 1 : t == t->loop->main ? "main" : "task";
+	const char *first = t == t->loop->main ? "main" : "task";
 	size_t site_length = call != NULL ? (size_t)(call - t->origin) : 0;
-	size_t length = strcspn(first, ",");
+	size_t length = strlen(first);
 
 	if (t->name != NULL) {
 		first = t->name;
 		length = strlen(first);
+	} else if (call != NULL) {
+		first = find_function(call + 1, &length);
 	}
 	if (first[0] == '&' && t->name == NULL)
 		first++, length--;
@@ -117,6 +154,8 @@ void duet_dump(FILE *to)
 {
 	duet_loop *loop = duet__current_loop;
 
+	if (to == NULL)
+		return;
 	if (loop == NULL) {
 		fprintf(to, "duet: no loop runs on this thread\n");
 		return;

@@ -73,6 +73,8 @@ static int enter(duet_scope *s, duet_time limit, bool shield)
 
 	if (r < 0)
 		return r;
+	if (s == NULL)
+		return duet__failf(DUET_EINVAL, "no scope to enter");
 	*s = (duet_scope){.outer = self->scope, .task = self, .shield = shield};
 	s->timer.fire = on_deadline;
 	s->timer.flags = DUET__TIMER_LATE;
@@ -99,8 +101,9 @@ int duet_scope_exit(duet_scope *s)
 {
 	duet_task *self = duet__current;
 
-	if (self == NULL || self->scope != s)
-		return duet__failf(DUET_EINVAL, "not this task's innermost scope");
+	if (self == NULL || s == NULL || self->scope != s)
+		return duet__failf(DUET_EINVAL, "not this task's innermost scope: leave those "
+						"entered after it first, and each once");
 	duet__timer_stop(self->loop, timer_of(s));
 	self->scope = s->outer;
 	duet__task_update_cancelled(self);
@@ -111,7 +114,7 @@ int duet_scope_exit(duet_scope *s)
 
 int duet_scope_reschedule(duet_scope *s, duet_time limit)
 {
-	if (duet__current == NULL || s->task != duet__current)
+	if (duet__current == NULL || s == NULL || s->task != duet__current)
 		return duet__failf(DUET_EINVAL, "not a scope of this task");
 	if (s->fired)
 		return duet__fail(DUET_ETIMEDOUT);
@@ -130,14 +133,31 @@ bool duet_cancelled(void)
 	return duet__current != NULL && duet__current->cancelled;
 }
 
+/* Scopes that a function left open lie below s, on frames that are gone. */
+static void drop_inner_scopes(duet_scope *s)
+{
+	duet_task *self = duet__current;
+
+	if (self->scope == s)
+		return;
+	duet__timer_heap_forget(&self->loop->timers, self->stack->low, s);
+	self->scope = s;
+}
+
 int duet_timeout(duet_time limit, duet_fn *fn, void *arg)
 {
 	duet_scope s;
-	int r = duet_scope_enter(&s, limit), result;
+	int r, result;
 
+	if (fn == NULL)
+		return duet__failf(DUET_EINVAL, "no function to run");
+	r = duet_scope_enter(&s, limit);
 	if (r < 0)
 		return r;
 	result = fn(arg);
+	if (duet__current == NULL)
+		return result; /* a forked child, on its way out */
+	drop_inner_scopes(&s);
 	r = duet_scope_exit(&s);
 	return r < 0 ? r : result;
 }

@@ -82,6 +82,8 @@ static int wait(duet_task *const tasks[], size_t n, size_t want, duet_time timeo
 
 	if (r < 0)
 		return r;
+	if (tasks == NULL && n > 0)
+		return duet__failf(DUET_EINVAL, "no tasks: the array is NULL");
 	for (size_t i = 0; i < n; i++)
 		if (duet_done(tasks[i]))
 			count(&v, tasks[i] != NULL ? tasks[i]->result : DUET_ENOMEM);

@@ -29,8 +29,10 @@
 	X(ECLOSED, -4001, "the queue, stream or pool is shut down")                                \
 	X(EWORKER, -4002, "the worker process died under the job")                                 \
 	X(EPOOL, -4003, "no worker can be started any more")                                       \
-	X(ENOTASK, -4004, "a suspending call was made outside a task")                             \
-	X(EFORKED, -4005, "the loop was inherited across a fork")                                  \
+	X(ENOTASK, -4004,                                                                          \
+	  "a suspending call was made outside a task: it needs duet_run around it")                \
+	X(EFORKED, -4005,                                                                          \
+	  "the loop was inherited across a fork: return from its run, or _exit, first")            \
 	X(EPROTO, -4006, "the other side broke the protocol")                                      \
 	X(EHTTP, -4007, "the HTTP transfer failed")                                                \
 	X(EDNS, -4008, "the host name could not be resolved")                                      \

@@ -30,7 +30,9 @@ DUET_API void duet_group_cancel(duet_group *g);
 DUET_API size_t duet_group_count(const duet_group *g); /* tasks alive */
 
 /* Joins all and frees g (NULL is fine).  Interrupted by cancellation it cancels them first.
- * -> 0, the first failure that was not a cancellation the group caused itself, DUET_ECANCELED */
+ * -> 0, the first failure that was not a cancellation the group caused itself, DUET_ECANCELED; or
+ * not closed: -EDEADLK (the caller is one of its tasks), -EBUSY (another task closes it),
+ * DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_group_close(duet_group *g);
 
 /* The function behind the duet_group_spawn macro. */
