@@ -274,5 +274,4 @@ void mock_http_serve(duet_stream *s, duet_time latency)
 	while (serve_one(&c) > 0)
 		continue;
 	free(c.in);
-	duet_stream_close(s);
 }

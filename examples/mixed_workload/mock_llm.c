@@ -12,71 +12,41 @@
 
 struct server {
 	duet_listener *listener;
-	duet_group *clients;
 	duet_time latency;
 	int life, port_to;
 };
 
-struct client {
-	duet_stream *stream;
-	duet_time latency;
-};
-
-static int serve_client(void *arg)
+static int serve_client(void *context, duet_stream *client)
 {
-	struct client client = *(struct client *)arg;
+	const struct server *s = context;
 
-	free(arg);
-	mock_http_serve(client.stream, client.latency);
+	mock_http_serve(client, s->latency);
 	return 0;
 }
 
-static void welcome(struct server *s, duet_stream *stream)
-{
-	struct client *client = malloc(sizeof *client);
-
-	if (client != NULL) {
-		*client = (struct client){stream, s->latency};
-		if (duet_group_spawn(s->clients, serve_client, client) == 0)
-			return;
-	}
-	free(client);
-	duet_stream_close(stream);
-}
-
-/* Accepting fails for a while when descriptors run out; clients that leave mend it. */
-static int accept_clients(void *arg)
+static int serve_clients(void *arg)
 {
 	struct server *s = arg;
-	int r = 0;
 
-	while (r >= 0) {
-		duet_stream *stream = duet_accept(s->listener);
-		if (stream != NULL)
-			welcome(s, stream);
-		else
-			r = duet_sleep(DUET_MS(10));
-	}
-	return 0;
+	return duet_serve(s->listener, serve_client, s, 0);
 }
 
 static int serve(void *arg)
 {
 	struct server *s = arg;
+	duet_task *serving;
 	int port;
 
 	s->listener = duet_listen("tcp://127.0.0.1:0");
-	s->clients = duet_group_open();
-	if (s->listener == NULL || s->clients == NULL)
-		return -ENOMEM;
+	if (s->listener == NULL)
+		return -EADDRNOTAVAIL;
 	port = duet_listener_port(s->listener);
 	if (write(s->port_to, &port, sizeof port) != sizeof port)
 		return -EPIPE;
 	close(s->port_to);
-	duet_group_spawn(s->clients, accept_clients, s);
+	serving = duet_spawn(serve_clients, s);
 	duet_wait_fd(s->life, DUET_READ);
-	duet_group_cancel(s->clients);
-	duet_group_close(s->clients);
+	duet_cancel_await(serving);
 	duet_listener_close(s->listener);
 	return 0;
 }
