@@ -1,5 +1,6 @@
 #include "ipc/memory.h"
 
+#include "ipc/descriptor.h"
 #include "loop/core/fail.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ int duet__memory_create(const char *name, size_t size)
 		fd = memfd_create(name, flags);
 	if (fd < 0)
 		return -errno;
+	fd = duet__fd_raise(fd);
 	if (ftruncate(fd, (off_t)size) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		int r = -errno;

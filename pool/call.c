@@ -49,7 +49,7 @@ int duet__call_wait_for_space(duet_pool *p)
 		int r = duet__park(&w);
 		if (r < 0)
 			return r;
-		if (p->closing)
+		if (p->ending)
 			return closed();
 		if (p->failed)
 			return duet__failf(DUET_EPOOL, "%s", p->why_failed);
@@ -73,6 +73,8 @@ int duet__call_prepare(const duet_pool *p, duet__call *call, const duet_call_opt
 	int index = job != NULL ? duet__job_find(job) : -ENOENT;
 	if (index < 0)
 		return duet__failf(index, "no job is registered as \"%s\"", job != NULL ? job : "");
+	if (in.data == NULL && in.len > 0)
+		return duet__failf(DUET_EINVAL, "an input of %zu bytes that are nowhere", in.len);
 	if (in.len > all->max_payload)
 		return duet__failf(DUET_E2BIG,
 				   "an input of %zu bytes is over the pool's limit of %zu", in.len,
@@ -86,7 +88,7 @@ int duet__call_prepare(const duet_pool *p, duet__call *call, const duet_call_opt
 		.retries = o->retries == 0  ? all->retries
 			   : o->retries < 0 ? 0
 					    : o->retries,
-		.timeout = o->timeout > 0 ? o->timeout : all->job_timeout,
+		.timeout = duet__time_limit(o->timeout > 0 ? o->timeout : all->job_timeout),
 		.on_progress = o->on_progress,
 		.context = o->context,
 	};
@@ -124,9 +126,17 @@ void duet__call_abandon(duet_pool *p, duet__call *call)
 	if (running != NULL) {
 		duet__worker *w = duet__container_of(running, duet__worker, hand);
 		duet__pool_trace(w, call, DUET_FOREVER, DUET_ECANCELED);
-		duet__supervisor_give_up(w, ticket);
+		duet__overdue_give_up(w, ticket);
 	}
 	duet__dispatch_soon(p);
+}
+
+/* It may have, and nobody has read it yet. */
+bool duet__call_has_ended(duet__call *call)
+{
+	if (call->state == DUET__CALL_HELD && duet__call_is_started(call))
+		duet__dispatch_gather(duet__container_of(call->hand, duet__worker, hand));
+	return call->state == DUET__CALL_OVER;
 }
 
 int duet__call_outcome(duet__call *call, duet_buf *out)
@@ -172,7 +182,7 @@ static int call_inside(duet_pool *p, const duet_call_options *o, const char *job
 	s.call.over = on_over;
 	duet__call_submit(p, &s.call);
 	r = duet__park(&s.waiter);
-	if (r < 0) {
+	if (r < 0 && !duet__call_has_ended(&s.call)) {
 		duet__call_abandon(p, &s.call);
 		return duet__fail(r);
 	}
@@ -206,6 +216,8 @@ int duet_pool_alloc(duet_pool *pool, size_t len, duet_buf *buf)
 		return duet__fail(DUET_EINVAL);
 	if (pool->closing)
 		return closed();
+	if (pool->owner != getpid())
+		return duet__failf(DUET_EFORKED, "the pool belongs to the process that opened it");
 	if (len > pool->plan.options.max_payload)
 		return duet__failf(DUET_E2BIG, "%zu bytes are over the pool's limit of %zu", len,
 				   pool->plan.options.max_payload);

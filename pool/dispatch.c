@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MOST = DUET__TICKETS / 2, MESSAGES_PER_TURN = 8 };
+enum { BATCH_MOST = DUET__TICKETS / 2, MESSAGES_PER_TURN = 8, MESSAGES_HELD = 2048 };
 static const duet_time BATCH_TIME = DUET_US(200);
 static const duet_time TICK = DUET_MS(2);
 static const duet_time STUCK = DUET_US(500);
@@ -39,8 +39,9 @@ static size_t batch_of(const duet_pool *p, unsigned job)
 static bool may_take(const duet__worker *w, size_t most)
 {
 	const uint64_t quota = w->pool->plan.options.max_jobs_per_worker;
-	return w->state == DUET__WORKER_UP && !w->blocked && w->hand.count < most &&
-	       w->hand.taken < DUET__TICKETS && (quota == 0 || w->given < quota);
+	return w->state == DUET__WORKER_UP && !w->blocked && !w->gone && w->hand.count < most &&
+	       w->hand.taken < DUET__TICKETS && (quota == 0 || w->given < quota) &&
+	       !duet__worker_is_at_given_up(w);
 }
 
 static duet__worker *least_loaded(duet_pool *p, size_t most)
@@ -57,9 +58,10 @@ void duet__dispatch_send(duet__worker *w)
 	if (w->message_len == 0)
 		return;
 	int r = duet__channel_send(w->channel, w->message, w->message_len);
-	w->blocked = r == -EAGAIN || r == -ENOMEM;
+	w->blocked = r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS;
+	w->gone = r < 0 && !w->blocked;
 	if (!w->blocked)
-		w->message_len = 0; /* sent; or the worker is gone, which its exit will tell */
+		w->message_len = 0;
 }
 
 static bool append_frame(duet__worker *w, const duet__frame *f)
@@ -201,7 +203,9 @@ static void send_all(duet_pool *p)
 {
 	DUET__WORKERS_EACH (w, p) {
 		duet__dispatch_send(w);
-		duet__supervisor_mind(w);
+		if (w->gone)
+			duet__supervisor_gone(w);
+		duet__overdue_mind(w);
 		if (w->state == DUET__WORKER_UP && (w->tired || has_had_enough(w)))
 			duet__supervisor_retire(w, true);
 	}
@@ -246,9 +250,19 @@ static bool must_look_again(duet_pool *p)
 	return false;
 }
 
+/* Nobody will run what is queued; maps go on to submit all the same. */
+static void refuse_all(duet_pool *p)
+{
+	if (p->ending)
+		duet__dispatch_fail_all(p, DUET_ECLOSED, DUET__TURNED_OUT);
+	else if (p->failed)
+		duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
+}
+
 static void dispatch(duet_pool *p)
 {
 	duet_time now = p->turn = duet_now();
+	refuse_all(p);
 	do
 		hand_out_all(p, now);
 	while (steal(p, now));
@@ -280,15 +294,24 @@ void duet__dispatch_soon(duet_pool *p)
 
 /* Quick to learn that a job is slow, slow to learn that it is quick; one that was merely
  * interrupted by the system says little. */
-static void learn(duet_pool *p, unsigned job, uint64_t nanos)
+static void learn(duet_pool *p, unsigned job, duet_time took)
 {
-	duet_time took = nanos > INT64_MAX / 2 ? INT64_MAX / 2 : (duet_time)nanos + 1;
 	duet_time *e = &p->expected[job];
 	p->stats.run_time += took;
 	if (*e == 0)
 		*e = took;
 	else
 		*e += took <= *e ? (took - *e) / 8 : (took < 4 * *e ? took - *e : 3 * *e) / 2;
+}
+
+/* A worker's word for how long a job ran, as far as that is possible. */
+static duet_time time_told(const duet__call *call, uint64_t nanos)
+{
+	static const uint64_t brief = 1000000; /* not worth a look at the clock */
+	if (nanos < brief)
+		return (duet_time)nanos + 1;
+	duet_time most = duet_now() - call->handed;
+	return nanos < (uint64_t)most ? (duet_time)nanos + 1 : most + 1;
 }
 
 static int take_reply(duet__worker *w, const duet__frame *f, duet_buf *out)
@@ -321,9 +344,9 @@ static bool on_result(duet__worker *w, const duet__frame *f)
 			duet__memory_return(w->memory, f->slot);
 		return true;
 	}
-	learn(p, call->job, f->nanos);
-	duet__pool_trace(w, call, f->nanos < INT64_MAX / 2 ? (duet_time)f->nanos : DUET_FOREVER,
-			 f->code);
+	duet_time took = time_told(call, f->nanos);
+	learn(p, call->job, took);
+	duet__pool_trace(w, call, took, f->code);
 	if (f->code < 0) {
 		fail_with_words(p, call, f);
 		return true;
@@ -421,17 +444,20 @@ void duet__dispatch_readable(void *context, int events)
 	int r = 0;
 	for (int i = 0; i < MESSAGES_PER_TURN && r == 0; i++)
 		r = receive(w);
-	if (r < 0 && r != -EAGAIN) { /* the end of it: its exit is not far, or overdue */
+	if (r == -EMSGSIZE) {
+		duet__supervisor_doom(w, "it broke the protocol");
+	} else if (r < 0 && r != -EAGAIN) { /* the end of it: its exit is not far, or overdue */
 		duet__watch_set(w->watch, 0);
-		duet__supervisor_doom(w, "it closed its channel");
+		duet__supervisor_gone(w);
 	}
-	duet__supervisor_mind(w);
+	duet__overdue_mind(w);
 	duet__dispatch_soon(w->pool);
 }
 
+/* No more than the channel can hold: somebody it has forked may go on writing. */
 void duet__dispatch_drain(duet__worker *w)
 {
-	while (receive(w) == 0)
+	for (int i = 0; i < MESSAGES_HELD && receive(w) == 0; i++)
 		;
 }
 
@@ -447,6 +473,12 @@ void duet__dispatch_harvest(duet__worker *w)
 	unsigned current = atomic_load(&w->memory->board->current) & 1;
 	harvest(w, !current);
 	harvest(w, current);
+}
+
+void duet__dispatch_gather(duet__worker *w)
+{
+	duet__dispatch_drain(w);
+	duet__dispatch_harvest(w);
 }
 
 /* Results that wait in an outbox behind a long job are fetched, and jobs behind it move on. */

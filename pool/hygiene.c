@@ -145,13 +145,15 @@ void duet__hygiene_forget_output(void)
 	__fpurge(stderr);
 }
 
+/* And the other streams, if the program had none. */
 static void stdin_from_nowhere(void)
 {
-	int fd = open("/dev/null", O_RDONLY);
-	if (fd > STDIN_FILENO) {
-		dup2(fd, STDIN_FILENO);
+	int fd;
+	close(STDIN_FILENO);
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd >= 0)
 		close(fd);
-	}
 }
 
 void duet__hygiene_restrict(void)
@@ -185,7 +187,8 @@ static size_t memory_now(void)
 
 void duet__hygiene_limit_memory(size_t bytes)
 {
-	rlim_t limit = memory_now() + bytes;
+	size_t now = memory_now();
+	rlim_t limit = bytes < SIZE_MAX / 2 - now ? now + bytes : SIZE_MAX / 2;
 	setrlimit(RLIMIT_DATA, &(struct rlimit){limit, limit});
 }
 #endif

@@ -4,7 +4,9 @@
 
 #include "loop/core/fail.h"
 
+#include <duet/error.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { WINDOW_PER_WORKER = 2 * DUET__TICKETS };
 
@@ -75,7 +77,7 @@ static void start_next(struct map *m)
 	size_t i = m->next++;
 	int r = duet__call_prepare(m->pool, &s->call, NULL, m->job, m->in[i]);
 	if (r < 0) {
-		record(m, i, &(duet__call){.result = r});
+		record(m, i, &(duet__call){.result = r, .words = strdup(duet_errmsg())});
 		return;
 	}
 	m->free = s->next_free;
@@ -92,6 +94,8 @@ static void give_up(struct map *m)
 	for (size_t i = 0; i < m->window; i++) {
 		struct slot *s = &m->slots[i];
 		if (s->call.state != DUET__CALL_QUEUED && s->call.state != DUET__CALL_HELD)
+			continue;
+		if (duet__call_has_ended(&s->call))
 			continue;
 		duet__call_abandon(m->pool, &s->call);
 		if (m->results != NULL)
@@ -119,7 +123,7 @@ static int work(struct map *m)
 		m->waiter = w;
 		duet__list_init(&m->waiter.node);
 		int r = duet__park(&m->waiter);
-		if (r < 0)
+		if (r < 0 && (m->running > 0 || goes_on(m)))
 			return r;
 	}
 }

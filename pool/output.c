@@ -1,4 +1,5 @@
 /* What workers print, line by line, to the run's report callback. */
+#include "ipc/descriptor.h"
 #include "pool/pool_impl.h"
 
 #include "loop/core/fail.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, READS_PER_TURN = 8 };
+enum { LINE_MAX_BYTES = 4096, READS_PER_TURN = 8, READS_AT_END = 256 };
 
 int duet__output_open(duet__worker *w, int *write_end)
 {
@@ -22,9 +23,9 @@ int duet__output_open(duet__worker *w, int *write_end)
 		return DUET_ENOMEM;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	w->output = fds[0];
-	*write_end = fds[1];
+	w->output = duet__fd_raise(fds[0]);
+	*write_end = duet__fd_raise(fds[1]);
+	fcntl(w->output, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -89,7 +90,7 @@ int duet__output_watch(duet__worker *w)
 void duet__output_close(duet__worker *w)
 {
 	if (w->output >= 0) {
-		while (read_some(w))
+		for (int i = 0; i < READS_AT_END && read_some(w); i++)
 			;
 		report_lines(w, true);
 		close(w->output);

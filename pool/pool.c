@@ -105,6 +105,8 @@ static void fill_in_options(duet_pool_options *o)
 		o->min_workers = o->workers;
 	if (o->idle_timeout == 0)
 		o->idle_timeout = DUET_S(10);
+	o->idle_timeout = duet__time_limit(o->idle_timeout);
+	o->grace = duet__time_limit(o->grace);
 	if (o->job_timeout == 0)
 		o->job_timeout = DUET_FOREVER;
 	if (o->max_payload == 0)
@@ -213,7 +215,7 @@ static void bury_shell(duet_pool *p)
 /* However far it was built.  The mapping lives on while buffers of it do. */
 static void pool_free(duet_pool *p)
 {
-	p->closing = true;
+	p->closing = p->ending = true;
 	duet__zygote_stop(&p->zygote);
 	duet__zygote_stop(&p->spare);
 	DUET__WORKERS_EACH (w, p)
@@ -340,13 +342,13 @@ static int wait_until_drained(duet_pool *p)
 /* Ends every call now, and waits for their tasks to notice. */
 static void turn_out(duet_pool *p)
 {
-	static const char words[] = "the pool was closed before the job had ended";
+	p->ending = true;
 	DUET__WORKERS_EACH (w, p)
 		DUET__LIST_EACH (node, &w->hand.order) {
 			duet__ledger_drop(&p->ledger, duet__call_of(node));
-			duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, words);
+			duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, DUET__TURNED_OUT);
 		}
-	duet__dispatch_fail_all(p, DUET_ECLOSED, words);
+	duet__dispatch_fail_all(p, DUET_ECLOSED, DUET__TURNED_OUT);
 	while (p->users > 0) {
 		DUET__WAITER(w, "callers of the pool to leave");
 		duet__list_append(&p->drained, &w.node);
@@ -410,9 +412,9 @@ int duet_pool_close(duet_pool *p)
 	if (p->loop != NULL && p->loop != duet__loop())
 		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
 	p->closing = true;
-	duet__wake_all(&p->space, 0);
 	if (p->users > 0 && (r = wait_until_drained(p)) < 0)
 		turn_out(p);
+	p->ending = true;
 	unbind(p);
 	stop_in_peace(p);
 	let_zygotes_go(p);

@@ -40,9 +40,12 @@ typedef struct duet__worker {
 	int number;       /* its place                                                            */
 	pid_t pid;        /* 0 until the zygote has told it                                       */
 	bool greeted;     /* its HELLO was right                                                  */
+	bool booted;      /* it has been READY                                                    */
 	bool tired;       /* it asks to be replaced */
 	bool blocked;     /* the channel was full at the last send                                */
-	const char *doom; /* why it was doomed, or NULL                                         */
+	bool gone;        /* and at the last send nobody was there                                */
+	bool leaving;     /* its last job is over, and its stop hook running                      */
+	const char *doom; /* why it was killed by us, or NULL                                   */
 
 	duet__channel *channel;
 	duet__memory *memory;
@@ -56,7 +59,10 @@ typedef struct duet__worker {
 	duet_time first_since; /* and since when, as far as we know; idle: since when */
 	duet_time traced;      /* end of its last job in the trace                       */
 	duet__timer overdue;   /* looks at that call, or at the boot                          */
-	duet__timer farewell;  /* its job was given up, and the grace is running              */
+	duet__timer farewell;  /* its job was given up, and the grace is running; or it has
+	                            closed its channel and should end by itself                 */
+	unsigned given_up;     /* the ticket of that job,                                     */
+	uint64_t given_up_id;  /* and its id: 0 = none was                                    */
 
 	int output; /* the read end of its stdout and stderr, or -1                             */
 	duet__watch *output_watch;
@@ -93,12 +99,21 @@ struct duet_pool {
 	bool failed;            /* DUET_EPOOL                                                    */
 	char why_failed[192];
 	bool closing;
+	bool ending; /* ... callers are turned out, and no worker is replaced any more           */
 
 	size_t users;            /* tasks inside a call                                           */
 	duet__list space;        /* tasks waiting for a place in the queue                        */
 	duet__list drained;      /* the closing task, waiting for users == 0                      */
 	duet_pool_stats_t stats; /* the counters only                                           */
 };
+
+#define DUET__TURNED_OUT "the pool was closed before the job had ended"
+
+/* A limit that no clock will reach is none. */
+static inline duet_time duet__time_limit(duet_time t)
+{
+	return t > DUET_FOREVER / 4 ? DUET_FOREVER : t;
+}
 
 #define DUET__WORKERS_EACH(w, pool)                                                                \
 	for (duet__worker *w = duet__worker_of((pool)->workers.next), *w##_next;                   \
@@ -112,6 +127,12 @@ static inline duet__worker *duet__worker_of(duet__list *node)
 static inline bool duet__worker_is_live(const duet__worker *w)
 {
 	return w->state == DUET__WORKER_STARTING || w->state == DUET__WORKER_UP;
+}
+
+/* Its caller has gone, and the grace is running. */
+static inline bool duet__worker_is_at_given_up(const duet__worker *w)
+{
+	return w->given_up_id != 0 && w->hand.ids[w->given_up] == w->given_up_id;
 }
 
 /* pool.c */
@@ -130,6 +151,8 @@ int duet__call_enter(duet_pool *p); /* -> 0, or why there can be no call        
 void duet__call_leave(duet_pool *p);
 /* Suspends while the queue is full -> 0, -EAGAIN, DUET_ECANCELED, DUET_ECLOSED, DUET_EPOOL */
 int duet__call_wait_for_space(duet_pool *p);
+/* Takes in what the worker has said of it -> whether it is over. */
+bool duet__call_has_ended(duet__call *call);
 /* Ends a call that nobody waits for any longer. */
 void duet__call_abandon(duet_pool *p, duet__call *call);
 /* Gives the call, which is OVER, its outcome.  Words may be NULL. */
@@ -142,6 +165,7 @@ void duet__dispatch_tick(void *timer);
 void duet__dispatch_readable(void *worker, int events); /* a duet__watch_fn                     */
 void duet__dispatch_drain(duet__worker *w);   /* all that can still be had from its channel      */
 void duet__dispatch_harvest(duet__worker *w); /* and from its outbox                            */
+void duet__dispatch_gather(duet__worker *w);  /* both: what has ended counts as ended           */
 void duet__dispatch_send(duet__worker *w);
 bool duet__dispatch_stop(duet__worker *w); /* tells it to leave -> whether that could be sent     */
 void duet__dispatch_fail_all(duet_pool *p, int code, const char *words); /* what is queued      */
@@ -153,15 +177,23 @@ void duet__supervisor_readable(void *pool, int events); /* a duet__watch_fn     
 void duet__supervisor_forgive(duet_pool *p); /* the restart budget is full again                 */
 void duet__supervisor_ready(duet__worker *w);
 void duet__supervisor_doom(duet__worker *w, const char *why);
+void duet__supervisor_gone(duet__worker *w); /* its end of the channel is closed                 */
 void duet__supervisor_retire(duet__worker *w, bool replace);
-void duet__supervisor_give_up(duet__worker *w, unsigned ticket); /* nobody wants this job now     */
-void duet__supervisor_mind(duet__worker *w); /* its first call may have changed                 */
+void duet__supervisor_kill(duet__worker *w, const char *why);
+void duet__supervisor_take_back(duet__worker *w); /* what it has not begun                       */
 void duet__supervisor_respawn(void *timer);
 void duet__supervisor_grow(duet_pool *p); /* more calls wait than workers are free */
 void duet__supervisor_shrink(void *timer);
 int duet__supervisor_watch(duet__worker *w); /* binds it to the pool's loop                     */
 void duet__supervisor_unwatch(duet__worker *w);
 void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nearly             */
+
+/* overdue.c */
+void duet__overdue_fire(void *timer);
+void duet__overdue_farewell(void *timer);
+int duet__overdue_watch(duet__worker *w); /* -> 0, or there is no timer                          */
+void duet__overdue_mind(duet__worker *w); /* its first call may have changed                     */
+void duet__overdue_give_up(duet__worker *w, unsigned ticket); /* nobody wants this job now        */
 
 /* describe.c: what the workers are at, for the dump */
 void duet__pool_describe(duet__attachment *attachment, FILE *to);

@@ -3,9 +3,11 @@
 #include "pool/hygiene.h"
 #include "pool/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +17,22 @@ static void name_process(const char *format, int number)
 	char name[16];
 	snprintf(name, sizeof(name), format, number);
 	prctl(PR_SET_NAME, name);
+}
+
+/* Streams that the program had open keep their numbers: those must stay closed, and not become
+ * a channel to be written to by mistake.  Numbers beyond ENOUGH would cost each process a table. */
+static int first_free_number(void)
+{
+	enum { ENOUGH = 1024 };
+	int most = STDERR_FILENO;
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (atoi(e->d_name) > most)
+			most = atoi(e->d_name);
+	if (d != NULL)
+		closedir(d);
+	return most < ENOUGH ? most + 1 : ENOUGH;
 }
 
 /* A group of its own: what the terminal sends to the parent's group is not meant for it. */
@@ -38,8 +56,9 @@ pid_t duet__spawn_zygote(const duet__plan *plan, int control)
 		return -errno;
 	if (pid > 0)
 		return pid;
+	int first_fd = first_free_number();
 	settle_zygote(plan, control);
-	duet__zygote_run(plan, control, parent);
+	duet__zygote_run(plan, control, parent, first_fd);
 }
 
 static void redirect_output(int fd)

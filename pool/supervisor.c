@@ -43,9 +43,6 @@ static int free_number(duet_pool *p)
 	}
 }
 
-static void on_overdue(void *timer);
-static void on_farewell(void *timer);
-
 static duet__worker *worker_new(duet_pool *p)
 {
 	duet__worker *w = calloc(1, sizeof(*w));
@@ -61,8 +58,8 @@ static duet__worker *worker_new(duet_pool *p)
 	w->number = free_number(p);
 	w->output = -1;
 	duet__hand_init(&w->hand, NULL);
-	w->overdue.fire = on_overdue;
-	w->farewell.fire = on_farewell;
+	w->overdue.fire = duet__overdue_fire;
+	w->farewell.fire = duet__overdue_farewell;
 	duet__list_append(&p->workers, &w->node);
 	return w;
 }
@@ -100,6 +97,8 @@ int duet__supervisor_watch(duet__worker *w)
 		r = duet__output_watch(w);
 	if (r == 0 && !w->greeted)
 		r = duet__timer_start(loop, &w->overdue, GREETING);
+	if (r == 0)
+		r = duet__overdue_watch(w);
 	return r;
 }
 
@@ -194,7 +193,7 @@ void duet__supervisor_forgive(duet_pool *p)
 
 void duet__supervisor_fill(duet_pool *p)
 {
-	while (!p->failed && !p->closing && live(p) < p->target) {
+	while (!p->failed && !p->ending && live(p) < p->target) {
 		duet_time wait = p->backoff_end - duet_now();
 		if (wait > 0) {
 			if (p->loop != NULL)
@@ -218,6 +217,7 @@ void duet__supervisor_ready(duet__worker *w)
 	if (w->state != DUET__WORKER_STARTING)
 		return;
 	w->state = DUET__WORKER_UP;
+	w->booted = true;
 	w->first_since = duet_now();
 	duet__supervisor_forgive(p);
 	if (p->loop != NULL)
@@ -258,122 +258,56 @@ void duet__supervisor_shrink(void *timer)
 		duet__timer_start(p->loop, &p->shrink, idle / 2);
 }
 
-/* ---- too long ---- */
+/* ---- given up ---- */
 
-void duet__supervisor_doom(duet__worker *w, const char *why)
+void duet__supervisor_take_back(duet__worker *w)
+{
+	duet_time now = duet_now();
+	for (duet__list *node = w->hand.order.prev, *prev; node != &w->hand.order; node = prev) {
+		prev = node->prev;
+		duet__ledger_take_back(&w->pool->ledger, duet__call_of(node), now);
+	}
+}
+
+/* It gets no more jobs, and those that it has not begun move on. */
+static void write_off(duet__worker *w)
 {
 	duet_pool *p = w->pool;
-	if (w->state == DUET__WORKER_DOOMED)
-		return;
 	if (w->state != DUET__WORKER_RETIRING)
 		p->stats.restarts++;
 	w->state = DUET__WORKER_DOOMED;
-	w->doom = why;
-	duet__zygote_order(&p->zygote, &(duet__order){.kind = DUET__ORDER_KILL, .epoch = w->epoch});
-	duet_time now = duet_now();
-	DUET__LIST_EACH (node, &w->hand.order)
-		duet__ledger_take_back(&p->ledger, duet__call_of(node), now);
+	duet__supervisor_take_back(w);
 	if (p->loop != NULL)
 		duet__timer_stop(p->loop, &w->overdue);
-	duet__supervisor_fill(p);
 	duet__dispatch_soon(p);
 }
 
-static void expire(duet__worker *w, duet__call *call)
+void duet__supervisor_kill(duet__worker *w, const char *why)
 {
-	duet_pool *p = w->pool;
-	char words[192];
-	if (duet__ledger_take_back(&p->ledger, call, duet_now())) {
-		duet__supervisor_doom(w, "it did not begin a job in time");
-		return;
-	}
-	duet__ledger_drop(&p->ledger, call);
-	duet__pool_trace(w, call, DUET_FOREVER, DUET_ETIMEDOUT);
-	snprintf(words, sizeof(words),
-		 "job \"%.64s\" ran longer than its %.3f s; its worker was stopped",
-		 duet__job_name(call->job), (double)call->timeout / 1e9);
-	duet__call_finish(p, call, DUET_ETIMEDOUT, words);
-	duet__supervisor_doom(w, "its job ran too long");
+	w->doom = why;
+	duet__zygote_order(&w->pool->zygote,
+			   &(duet__order){.kind = DUET__ORDER_KILL, .epoch = w->epoch});
 }
 
-static void ask_to_stop(duet__worker *w, unsigned ticket)
+void duet__supervisor_doom(duet__worker *w, const char *why)
 {
-	atomic_fetch_or(&w->memory->board->claim[ticket], DUET__CLAIM_CANCEL);
-}
-
-/* Without a pid it was never forked: then it is the zygote that hangs.  It is our child and not
- * reaped, so its number is its own. */
-static void on_silence(duet__worker *w)
-{
-	if (w->pid == 0 && w->pool->zygote.pid > 0)
-		kill(w->pool->zygote.pid, SIGKILL);
-	else
-		duet__supervisor_doom(w, "it did not report");
-}
-
-static void on_overdue(void *timer)
-{
-	duet__worker *w = duet__container_of(timer, duet__worker, overdue);
-	duet_time grace = w->pool->plan.options.grace;
-	duet__call *call = duet__hand_first(&w->hand);
-	if (!w->greeted) {
-		on_silence(w);
-		return;
-	}
-	if (call == NULL || call->timeout == DUET_FOREVER)
-		return;
-	duet_time over = duet_now() - w->first_since - call->timeout;
-	if (call->id != w->first_id || over < 0) {
-		duet__supervisor_mind(w);
-	} else if (grace > over && duet__call_is_started(call)) {
-		ask_to_stop(w, call->ticket);
-		duet__timer_start(w->pool->loop, &w->overdue, grace - over);
-	} else {
-		expire(w, call);
-	}
-}
-
-void duet__supervisor_mind(duet__worker *w)
-{
-	duet_loop *loop = w->pool->loop;
-	duet__call *call = duet__hand_first(&w->hand);
-	if (loop == NULL || w->state == DUET__WORKER_STARTING || w->state == DUET__WORKER_DOOMED)
-		return;
-	if (call == NULL) {
-		if (w->first_id != 0)
-			w->first_since = duet_now();
-		w->first_id = 0;
-		duet__timer_stop(loop, &w->overdue);
-		return;
-	}
-	if (call->id != w->first_id) {
-		w->first_id = call->id;
-		w->first_since = duet_now();
-	} else if (duet__timer_is_started(&w->overdue)) {
-		return;
-	}
-	if (call->timeout == DUET_FOREVER)
-		return;
-	duet_time due = w->first_since + call->timeout;
-	if (!duet__timer_is_started(&w->overdue) || w->overdue.deadline > due)
-		duet__timer_start(loop, &w->overdue, due - duet_now());
-}
-
-static void on_farewell(void *timer)
-{
-	duet__supervisor_doom(duet__container_of(timer, duet__worker, farewell),
-			      "its job was cancelled");
-}
-
-void duet__supervisor_give_up(duet__worker *w, unsigned ticket)
-{
-	duet_time grace = w->pool->plan.options.grace;
 	if (w->state == DUET__WORKER_DOOMED)
 		return;
-	ask_to_stop(w, ticket);
-	if (grace <= 0 || w->pool->loop == NULL ||
-	    duet__timer_start(w->pool->loop, &w->farewell, grace) < 0)
-		on_farewell(&w->farewell);
+	write_off(w);
+	duet__supervisor_kill(w, why);
+	duet__supervisor_fill(w->pool);
+}
+
+/* Mostly it has died, and the news of how is not far: a kill from us would blur that. */
+void duet__supervisor_gone(duet__worker *w)
+{
+	if (w->state == DUET__WORKER_DOOMED)
+		return;
+	write_off(w);
+	if (duet__overdue_watch(w) < 0)
+		duet__overdue_farewell(&w->farewell);
+	if (w->booted)
+		duet__supervisor_fill(w->pool);
 }
 
 void duet__supervisor_retire(duet__worker *w, bool replace)
@@ -383,6 +317,7 @@ void duet__supervisor_retire(duet__worker *w, bool replace)
 	w->state = DUET__WORKER_RETIRING;
 	w->pool->stats.recycled += replace;
 	w->pool->target -= !replace;
+	duet__overdue_mind(w);
 	duet__supervisor_fill(w->pool);
 }
 
@@ -394,7 +329,7 @@ static void lose(duet__worker *w, duet__call *call, const char *how)
 	char words[384];
 
 	duet__pool_trace(w, call, DUET_FOREVER, DUET_EWORKER);
-	if (++call->deaths <= call->retries && !p->closing) {
+	if (++call->deaths <= call->retries && !p->ending) {
 		p->stats.retried++;
 		duet__ledger_submit(&p->ledger, call, duet_now(), true);
 		return;
@@ -452,17 +387,19 @@ static void on_exit_of(duet__worker *w, pid_t pid, int status)
 {
 	duet_pool *p = w->pool;
 	char how[256];
-	duet__describe_end(how, sizeof(how), pid, status);
-	size_t n = strlen(how);
-	if (w->doom != NULL)
-		snprintf(how + n, sizeof(how) - n, ", by us: %s", w->doom);
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	if (killed && w->doom != NULL)
+		snprintf(how, sizeof(how), "worker process %d was killed by us (SIGKILL): %s",
+			 (int)pid, w->doom);
+	else
+		duet__describe_end(how, sizeof(how), pid, status);
 	duet__dispatch_drain(w); /* its last words may be READY */
-	bool booted = w->state != DUET__WORKER_STARTING;
+	bool booted = w->booted;
 	if (!booted)
 		strncat(how, reason_of(status), sizeof(how) - strlen(how) - 1);
 	bury(w, how);
 	if (!booted)
-		count_boot_death(p, how, !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);
+		count_boot_death(p, how, !killed);
 }
 
 static void on_fork_failure(duet__worker *w, int error)
@@ -514,7 +451,7 @@ void duet__supervisor_listen(duet_pool *p)
 	int r;
 	while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
 		on_news(p, &news);
-	if (r < 0 && !p->failed && !p->closing)
+	if (r < 0 && !p->failed && !p->ending)
 		on_zygote_death(p);
 	duet__supervisor_fill(p);
 	if (p->failed)

@@ -39,7 +39,8 @@ static struct {
 	size_t leases;
 	duet_time born, examined; /* the last look at one's own size and age               */
 	bool tired;
-	duet_time clock; /* when the last job ended                                 */
+	const volatile char *own; /* 1; but 0 in whatever a job has forked                       */
+	duet_time clock;          /* when the last job ended                                     */
 	duet_time unsent_since;
 } worker;
 
@@ -54,6 +55,25 @@ _Noreturn static void leave(int status)
 {
 	fflush(stdout);
 	_exit(status);
+}
+
+/* What a job's exit() would run next are the program's own handlers, and flush its files. */
+static void leave_at_exit(int status, void *unused)
+{
+	(void)unused;
+	leave(status);
+}
+
+/* A page that the kernel clears in children, whichever way they are made. */
+static const volatile char *own_page(void)
+{
+	static const char yes = 1;
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return &yes;
+	*page = 1;
+	madvise(page, 4096, MADV_WIPEONFORK);
+	return page;
 }
 
 static void put(const duet__frame *f)
@@ -153,6 +173,8 @@ static int call(duet_job *job, int index)
 {
 	duet_job_fn *fn = duet__job_function((unsigned)index);
 	int r = fn != NULL ? fn(job) : -ENOENT;
+	if (*worker.own == 0)
+		leave(r < 0); /* the worker is another */
 	if (__fpending(stdout) > 0)
 		fflush(stdout);
 	return r >= 0 && job->failed < 0 ? job->failed : r;
@@ -272,6 +294,8 @@ static int join(const duet__plan *plan, const duet__order *order)
 	worker.plan = plan;
 	worker.epoch = order->epoch;
 	worker.born = clock_now();
+	worker.own = own_page();
+	on_exit(leave_at_exit, NULL);
 	worker.board = duet__memory_attach(order->memory_fd);
 	worker.job = (duet_job){
 		.board = worker.board,

@@ -1,5 +1,6 @@
 #include "pool/zygote.h"
 
+#include "ipc/descriptor.h"
 #include "pool/directory.h"
 #include "pool/spawn.h"
 
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,16 +24,26 @@ enum { CHILDREN_MAX = 4 * DUET_POOL_MAX_WORKERS, ORDER_FDS = 3, FAREWELL_MS = 10
 int duet__zygote_start(duet__zygote *z, const duet__plan *plan)
 {
 	int ends[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
+	int r = duet__fd_pair(ends);
+	if (r < 0)
+		return r;
 	pid_t pid = duet__spawn_zygote(plan, ends[1]);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);
 		return pid;
 	}
-	*z = (duet__zygote){pid, ends[0], -1};
+	*z = (duet__zygote){pid, ends[0], duet__fd_raise((int)syscall(SYS_pidfd_open, pid, 0))};
 	return 0;
+}
+
+/* By its pidfd: the program may reap children that are not its own. */
+void duet__zygote_kill(duet__zygote *z)
+{
+	if (z->ended >= 0)
+		syscall(SYS_pidfd_send_signal, z->ended, SIGKILL, NULL, 0);
+	else if (z->pid > 0)
+		kill(z->pid, SIGKILL);
 }
 
 /* Room for the descriptors of one order, aligned as the kernel wants it. */
@@ -58,6 +70,12 @@ static void attach_fds(struct msghdr *m, union ancillary *a, const duet__order *
 	memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 }
 
+static bool takes_orders(const duet__zygote *z)
+{
+	struct pollfd p = {.fd = z->control, .events = POLLOUT};
+	return poll(&p, 1, FAREWELL_MS) != 0 || (errno = EAGAIN, false);
+}
+
 int duet__zygote_order(duet__zygote *z, const duet__order *order)
 {
 	if (z->control < 0)
@@ -69,8 +87,10 @@ int duet__zygote_order(duet__zygote *z, const duet__order *order)
 		attach_fds(&m, &a, order);
 	ssize_t n;
 	do
-		n = sendmsg(z->control, &m, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+		n = sendmsg(z->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && (errno == EINTR || (errno == EAGAIN && takes_orders(z))));
+	if (n < 0 && errno == EAGAIN)
+		duet__zygote_kill(z);
 	return n >= 0 ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 }
 
@@ -91,9 +111,9 @@ void duet__zygote_let_go(duet__zygote *z)
 {
 	if (z->control < 0)
 		return;
+	shutdown(z->control, SHUT_RDWR); /* a child of the program may have it open, too */
 	close(z->control);
 	z->control = -1;
-	z->ended = (int)syscall(SYS_pidfd_open, z->pid, 0);
 }
 
 /* One that does not end (somebody stopped it) is killed: it is ours, and not reaped. */
@@ -103,7 +123,7 @@ void duet__zygote_stop(duet__zygote *z)
 	if (z->pid > 0) {
 		if (z->ended >= 0 && poll(&(struct pollfd){.fd = z->ended, .events = POLLIN}, 1,
 					  2 * FAREWELL_MS) == 0)
-			kill(z->pid, SIGKILL);
+			duet__zygote_kill(z);
 		while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
@@ -116,8 +136,10 @@ void duet__describe_end(char *text, size_t size, pid_t pid, int status)
 {
 	if (WIFSIGNALED(status)) {
 		const char *name = sigabbrev_np(WTERMSIG(status));
+		char number[24];
+		snprintf(number, sizeof(number), "RT%d", WTERMSIG(status));
 		snprintf(text, size, "worker process %d was killed by SIG%s%s", (int)pid,
-			 name != NULL ? name : "?",
+			 name != NULL ? name : number,
 			 WTERMSIG(status) == SIGKILL ? " (by hand, or for lack of memory)" : "");
 	} else {
 		snprintf(text, size, "worker process %d ended by itself: exit status %d", (int)pid,
@@ -130,6 +152,7 @@ void duet__describe_end(char *text, size_t size, pid_t pid, int status)
 static struct {
 	const duet__plan *plan;
 	int control, signals, parent;
+	int first_fd; /* lower ones were the parent's                                          */
 	struct child {
 		pid_t pid;
 		uint32_t epoch;
@@ -154,22 +177,53 @@ static void kill_group(struct child c)
 	kill(c.pid, SIGKILL);
 }
 
-static void reap(void)
+static size_t find_child(pid_t pid)
 {
-	for (size_t i = 0; i < zygote.n;) {
-		struct child c = zygote.children[i];
-		siginfo_t info = {0};
-		int status;
-		if (waitid(P_PID, (id_t)c.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    info.si_pid == 0) {
-			i++;
-			continue;
-		}
-		kill_group(c);
-		waitpid(c.pid, &status, 0);
-		zygote.children[i] = zygote.children[--zygote.n];
-		send_news(DUET__NEWS_EXITED, c, status);
+	size_t i = 0;
+	while (i < zygote.n && zygote.children[i].pid != pid)
+		i++;
+	return i;
+}
+
+static void reap_worker(size_t i)
+{
+	struct child c = zygote.children[i];
+	int status;
+	kill_group(c);
+	waitpid(c.pid, &status, 0);
+	zygote.children[i] = zygote.children[--zygote.n];
+	send_news(DUET__NEWS_EXITED, c, status);
+}
+
+/* Those that are no workers were orphaned by one: as their nearest subreaper we inherit them.
+ * -> whether any child is left */
+static bool reap(void)
+{
+	siginfo_t info = {0};
+	int r;
+	while ((r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT)) == 0 && info.si_pid > 0) {
+		size_t i = find_child(info.si_pid);
+		if (i < zygote.n)
+			reap_worker(i);
+		else
+			waitpid(info.si_pid, NULL, 0);
+		info.si_pid = 0;
 	}
+	return r == 0;
+}
+
+/* Daemons that jobs have left, in sessions of their own, where no group's kill meets them. */
+static void kill_orphans(void)
+{
+	char path[64];
+	int pid;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "re");
+	while (f != NULL && fscanf(f, "%d", &pid) == 1)
+		if (find_child(pid) == zygote.n)
+			kill(pid, SIGKILL);
+	if (f != NULL)
+		fclose(f);
 }
 
 static void take_signals(void)
@@ -184,11 +238,10 @@ _Noreturn static void farewell(void)
 {
 	for (size_t i = 0; i < zygote.n; i++)
 		kill_group(zygote.children[i]);
-	for (int ms = 0; zygote.n > 0 && ms < FAREWELL_MS; ms++) {
+	for (int ms = 0; reap() && ms < FAREWELL_MS; ms++) {
+		kill_orphans();
+		poll(&(struct pollfd){.fd = zygote.signals, .events = POLLIN}, 1, 1);
 		take_signals();
-		reap();
-		if (zygote.n > 0)
-			poll(&(struct pollfd){.fd = zygote.signals, .events = POLLIN}, 1, 1);
 	}
 	duet__directory_remove(zygote.plan->directory);
 	_exit(0);
@@ -201,6 +254,8 @@ static size_t take_fds(struct msghdr *m, int fds[ORDER_FDS])
 		return 0;
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	for (size_t i = 0; i < n; i++)
+		fds[i] = duet__fd_above(fds[i], zygote.first_fd);
 	return n;
 }
 
@@ -256,14 +311,16 @@ static void obey(void)
 		close(fds[i]);
 }
 
-static void start(const duet__plan *plan, int control, pid_t parent)
+static void start(const duet__plan *plan, int control, pid_t parent, int first_fd)
 {
 	sigset_t chld;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	zygote.plan = plan;
 	zygote.control = control;
+	zygote.first_fd = first_fd;
 	zygote.n = 0;
 	zygote.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	zygote.parent = (int)syscall(SYS_pidfd_open, parent, 0); /* -1 before Linux 5.3: EOF only */
@@ -271,9 +328,9 @@ static void start(const duet__plan *plan, int control, pid_t parent)
 		_exit(0);
 }
 
-_Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t parent)
+_Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t parent, int first_fd)
 {
-	start(plan, control, parent);
+	start(plan, control, parent, first_fd);
 	struct pollfd fds[3] = {{.fd = control, .events = POLLIN},
 				{.fd = zygote.signals, .events = POLLIN},
 				{.fd = zygote.parent, .events = POLLIN}};

@@ -16,7 +16,7 @@
 typedef struct duet__zygote {
 	pid_t pid;   /* 0 = none                                                                */
 	int control; /* -1 = none                                                               */
-	int ended;   /* a pidfd, once it was let go: readable when it has ended; or -1          */
+	int ended;   /* a pidfd, readable when it has ended; or -1, before Linux 5.3            */
 } duet__zygote;
 
 #define DUET__ZYGOTE_NONE ((duet__zygote){0, -1, -1})
@@ -46,11 +46,15 @@ typedef struct duet__news {
 /* Forks one -> 0, -errno */
 int duet__zygote_start(duet__zygote *z, const duet__plan *plan);
 
-/* -> 0, -EPIPE (it is gone), -errno.  Never blocks for long. */
+/* -> 0, -EPIPE (it is gone), -errno.  Blocks for a second at most: one that takes no orders is
+ * killed. */
 int duet__zygote_order(duet__zygote *z, const duet__order *order);
 
 /* -> 1 and *news, 0 (none yet; never if wait), -EPIPE (it is gone) */
 int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait);
+
+/* For one that hangs. */
+void duet__zygote_kill(duet__zygote *z);
 
 /* Has it kill its workers and end. */
 void duet__zygote_let_go(duet__zygote *z);
@@ -59,7 +63,7 @@ void duet__zygote_let_go(duet__zygote *z);
 void duet__zygote_stop(duet__zygote *z);
 
 /* Zygote. */
-_Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t parent);
+_Noreturn void duet__zygote_run(const duet__plan *plan, int control, pid_t parent, int first_fd);
 
 /* The worker's name for the words of an error: a pid and how it ended. */
 void duet__describe_end(char *text, size_t size, pid_t pid, int status);

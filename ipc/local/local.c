@@ -1,6 +1,7 @@
 /* A pair of connected Unix sockets: no path, so nobody else can reach it; one system call a
  * message; and the end of file tells a death before anybody is asked. */
 #include "ipc/channel.h"
+#include "ipc/descriptor.h"
 #include "ipc/frame.h"
 
 #include <errno.h>
@@ -37,9 +38,9 @@ static int local_open(const char *directory, const char *name, duet__channel **c
 		      duet__offer *offer)
 {
 	(void)directory, (void)name;
-	int fds[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-		return -errno;
+	int fds[2], r = duet__fd_pair(fds);
+	if (r < 0)
+		return r;
 	struct local *l = local_new(fds[0]);
 	if (l == NULL) {
 		close(fds[0]);
@@ -100,6 +101,7 @@ static pid_t local_peer(duet__channel *c)
 
 static void local_close(duet__channel *c)
 {
+	shutdown(local_of(c)->fd, SHUT_RDWR); /* a child of the program may have it open, too */
 	close(local_of(c)->fd);
 	free(local_of(c));
 }

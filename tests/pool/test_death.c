@@ -3,6 +3,7 @@
 #include "tests/pool/jobs.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static int die_each_way(void *arg)
 		CHECK_ERR(duet_pool_call(pool, ways[i].job, DUET_STR(ways[i].input), NULL),
 			  DUET_EWORKER);
 		CHECK_HAS(duet_errmsg(), ways[i].words);
+		CHECK(strstr(duet_errmsg(), "by us") == NULL);
 		CHECK_EQ(stats().restarts, i + 1);
 		CHECK_GE(jobs_pid(pool), 1);
 	}
@@ -342,6 +344,153 @@ TEST(timeout_with_grace_kills_in_the_end)
 				      .job_timeout = DUET_MS(40),
 				      .grace = DUET_MS(40)},
 		 give_no_ear);
+}
+
+static int sleep_a_bit(void *arg)
+{
+	(void)arg;
+	return duet_pool_call(pool, "sleep", DUET_STR("50"), NULL);
+}
+
+static int next_of_a_polite_one(void *arg)
+{
+	char path[256];
+	(void)arg;
+	snprintf(path, sizeof(path), "%s/heard", test_scratch());
+	pid_t pid = jobs_pid(pool);
+	duet_scope s;
+	duet_scope_enter(&s, DUET_MS(20));
+	CHECK_ERR(duet_pool_call(pool, "polite", DUET_STR(path), NULL), DUET_ECANCELED);
+	duet_scope_exit(&s);
+	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("300"), NULL)); /* over the grace's end */
+	CHECK_EQ(jobs_pid(pool), pid);
+	return 0;
+}
+
+/* The grace of a job that has ended is not the next one's. */
+TEST(cancel_with_grace_spares_the_next_job)
+{
+	in_a_run(&(duet_pool_options){.workers = 1, .grace = DUET_MS(150)}, next_of_a_polite_one);
+}
+
+static int leave_a_deaf_one(void *arg)
+{
+	(void)arg;
+	duet_scope s;
+	duet_scope_enter(&s, DUET_MS(20));
+	CHECK_ERR(duet_pool_call(pool, "spin", DUET_STR(""), NULL), DUET_ECANCELED);
+	duet_scope_exit(&s);
+	return 0;
+}
+
+/* A grace that outlasts its run goes on in the next. */
+TEST(cancel_with_grace_lasts_into_the_next_run)
+{
+	pool = jobs_pool(&(duet_pool_options){.workers = 1, .grace = DUET_MS(100)});
+	CHECK_OK(duet_run(leave_a_deaf_one, NULL));
+	CHECK_OK(duet_run(echo, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
+static void hold_the_loop(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static int hold_the_loop_once(void *arg)
+{
+	(void)arg;
+	duet_sleep(DUET_MS(5));
+	hold_the_loop(300);
+	return 0;
+}
+
+static int look_late(void *arg)
+{
+	(void)arg;
+	duet_pool_stats_t s;
+	duet_task *t = duet_spawn(echo, NULL), *slow = duet_spawn(sleep_a_bit, NULL);
+	duet_sleep(DUET_MS(5));
+	hold_the_loop(300);
+	CHECK_OK(duet_await(t));
+	CHECK_OK(duet_await(slow));
+	s = stats();
+	CHECK_EQ(s.timeouts, 0);
+	CHECK_EQ(s.restarts, 0);
+	return 0;
+}
+
+/* A job that ended in time has ended in time, though the loop was held and looks later. */
+TEST(timeout_counts_what_the_loop_has_not_read)
+{
+	in_a_run(&(duet_pool_options){.workers = 2, .job_timeout = DUET_MS(150)}, look_late);
+}
+
+static int cancel_late(void *arg)
+{
+	(void)arg;
+	duet_scope s;
+	duet_task *noise = duet_spawn(hold_the_loop_once, NULL);
+	duet_scope_enter(&s, DUET_MS(150));
+	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("30"), NULL));
+	duet_scope_exit(&s);
+	CHECK_OK(duet_await(noise));
+	CHECK_EQ(stats().restarts, 0);
+	return 0;
+}
+
+/* So it has when a deadline passed meanwhile. */
+TEST(cancel_counts_what_the_loop_has_not_read)
+{
+	in_a_run(&(duet_pool_options){.workers = 1}, cancel_late);
+}
+
+static int stopped_for_ever(void *arg)
+{
+	(void)arg;
+	pid_t pid = jobs_pid(pool);
+	CHECK_EQ(kill(pid, SIGSTOP), 0);
+	CHECK_OK(duet_pool_call(pool, "echo", DUET_STR("on"), NULL));
+	CHECK_NE(jobs_pid(pool), pid);
+	CHECK_EQ(stats().failed, 0);
+	return 0;
+}
+
+/* A worker that does not begin a job is replaced also when jobs may take for ever. */
+TEST(stopped_worker_without_a_timeout_is_replaced)
+{
+	in_a_run(&(duet_pool_options){.workers = 1}, stopped_for_ever);
+}
+
+static int crash_at_start(void *arg)
+{
+	if (access(arg, F_OK) == 0)
+		abort();
+	return 0;
+}
+
+static int crash_each_start(void *arg)
+{
+	duet_time start = duet_now();
+	int fd = open(arg, O_WRONLY | O_CREAT, 0600);
+	close(fd);
+	CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);
+	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
+	CHECK_HAS(duet_errmsg(), "SIGABRT");
+	CHECK_LE(duet_now() - start, DUET_S(2));
+	CHECK_LE(stats().restarts, 6);
+	return 0;
+}
+
+/* Workers that begin to crash at their start, during a run, end in DUET_EPOOL as well. */
+TEST(boot_crash_during_a_run_ends_in_epool)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/crash", test_scratch());
+	pool = jobs_pool(&(duet_pool_options){
+		.workers = 1, .on_worker_start = crash_at_start, .worker_context = path});
+	CHECK_OK(duet_run(crash_each_start, path));
+	CHECK_OK(duet_pool_close(pool));
 }
 
 static int kill_between(void *arg)

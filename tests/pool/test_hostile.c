@@ -35,7 +35,7 @@ static void *find_mapping(const char *name, char *mode)
 static int find_fd(const char *name)
 {
 	char path[64], target[128];
-	for (int fd = 3; fd < 64; fd++) {
+	for (int fd = 3; fd < 2048; fd++) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		ssize_t n = readlink(path, target, sizeof(target) - 1);
 		if (n > 0 && (target[n] = 0, strstr(target, name) != NULL))
