@@ -62,6 +62,7 @@ struct duet_http {
 	/* set once, at open */
 	duet_http_options options; /* defaults filled in; its strings are owned             */
 	duet__proxies proxies;
+	char *agent_line; /* "User-Agent: ..." */
 	pid_t owner;
 
 	unsigned references; /* the opener, and every call under way                        */

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	OWN_LINES = 3,
+	WITHOUT_CONSENT = 512 * 1024, /* curl asks for it from 1 MiB on */
+};
+
 #define TRY_SET(easy, option, value)                                                               \
 	do {                                                                                       \
 		CURLcode code_ = curl_easy_setopt((easy), (option), (value));                      \
@@ -45,7 +50,6 @@ static CURLcode configure(duet__handle *handle)
 	TRY_SET(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
 	TRY_SET(easy, CURLOPT_MAXAGE_CONN, whole_seconds(o->idle_timeout));
 	TRY_SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	TRY_SET(easy, CURLOPT_USERAGENT, o->user_agent);
 	TRY_SET(easy, CURLOPT_NOPROXY, handle->http->proxies.no_proxy);
 	if (o->compressed)
 		TRY_SET(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -74,8 +78,14 @@ void duet__handle_free(duet__handle *handle)
 	if (handle->easy != NULL)
 		curl_easy_cleanup(handle->easy);
 	free(handle->method);
+	free(handle->url);
 	free(handle->lines);
 	free(handle);
+}
+
+static bool is_header(const char *line, const char *name, size_t len)
+{
+	return strncasecmp(line, name, len) == 0;
 }
 
 /* Makes handle->lines the request's headers behind our own.  The strings stay the caller's. */
@@ -83,21 +93,27 @@ static CURLcode load_headers(duet__handle *handle, const duet_http_request *requ
 {
 	const char *const *headers = request->headers;
 	size_t n = 0, used = 0;
-	bool has_type = false;
+	bool has_type = false, has_agent = false;
 	struct curl_slist *lines = handle->lines;
 
-	while (headers != NULL && headers[n] != NULL)
-		has_type |= strncasecmp(headers[n++], "Content-Type:", 13) == 0;
-	if (n + 2 > handle->line_room) {
-		lines = realloc(lines, (n + 2) * sizeof(*lines));
+	for (; headers != NULL && headers[n] != NULL; n++) {
+		has_type |= is_header(headers[n], "Content-Type:", 13);
+		has_agent |= is_header(headers[n], "User-Agent:", 11);
+	}
+	if (n + OWN_LINES > handle->line_room) {
+		lines = realloc(lines, (n + OWN_LINES) * sizeof(*lines));
 		if (lines == NULL)
 			return CURLE_OUT_OF_MEMORY;
 		handle->lines = lines;
-		handle->line_room = n + 2;
+		handle->line_room = n + OWN_LINES;
 	}
+	/* As a line of the request: curl would print it anew for each, which costs more. */
+	if (!has_agent)
+		lines[used++].data = handle->http->agent_line;
 	/* Without it curl would wait up to a second for the server's consent to a large body. */
-	lines[used++].data = (char *)"Expect:";
-	if (!has_type)
+	if (request->body.len > WITHOUT_CONSENT)
+		lines[used++].data = (char *)"Expect:";
+	if (!has_type && handle->kind == 'B')
 		lines[used++].data = (char *)"Content-Type:"; /* nor claim that it is a form */
 	for (size_t i = 0; i < n; i++)
 		lines[used++].data = (char *)headers[i];
@@ -161,6 +177,18 @@ static CURLcode load_proxy(duet__handle *handle, bool tls)
 				tls ? handle->http->proxies.tls : handle->http->proxies.plain);
 }
 
+/* Most requests of a handle go where the one before went. */
+static CURLcode load_url(duet__handle *handle, const char *url)
+{
+	if (handle->url != NULL && strcmp(handle->url, url) == 0)
+		return CURLE_OK;
+	free(handle->url);
+	handle->url = strdup(url);
+	if (handle->url == NULL)
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_setopt(handle->easy, CURLOPT_URL, url);
+}
+
 static CURLcode load(duet__handle *handle, const duet__transfer *x)
 {
 	CURLcode code;
@@ -169,7 +197,7 @@ static CURLcode load(duet__handle *handle, const duet__transfer *x)
 	    (code = load_method(handle, x->request)) != CURLE_OK ||
 	    (code = load_headers(handle, x->request)) != CURLE_OK)
 		return code;
-	return curl_easy_setopt(handle->easy, CURLOPT_URL, x->request->url);
+	return load_url(handle, x->request->url);
 }
 
 duet__handle *duet__handle_take(duet__transfer *x)

@@ -11,6 +11,7 @@ typedef struct duet__handle {
 	duet_http *http;
 	duet__transfer *transfer; /* NULL while idle                                       */
 	char *method;             /* CUSTOMREQUEST as set last, or NULL                    */
+	char *url;                /* as set last, or NULL                                  */
 	char kind;                /* 'G'et, 'H'ead, 'B'ody, or 0 = none set yet            */
 	char tls;                 /* the proxy set last: 'y', 'n', or 0                    */
 	struct curl_slist *lines; /* an array, linked                                      */

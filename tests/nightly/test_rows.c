@@ -56,6 +56,7 @@ static void watch(const char *format, long n, struct use *use)
 	       n, use->peak, use->scanned, use->fds, (double)n / use->seconds);
 	fflush(stdout);
 	file_remove("out");
+	file_remove("out.journal");
 }
 
 static void check_flat(const char *format, long growth)

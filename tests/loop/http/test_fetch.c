@@ -94,6 +94,58 @@ TEST(fetch_methods_in_turn_share_a_connection)
 	server_stop(server);
 }
 
+static void discard(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	while (server_take(fd, NULL))
+		server_reply(fd, 200, NULL, "");
+}
+
+static const char *head_of(duet_http *http, const char *path, size_t len, const char *header)
+{
+	static char body[2 << 20];
+	duet_http_response out = {0};
+	duet_http_request request = {.url = server_url(server, path),
+				     .headers = (const char *const[]){header, NULL},
+				     .body = DUET_BYTES(body, len)};
+
+	CHECK_OK(duet_http_fetch(http, &request, &out));
+	duet_http_response_free(&out);
+	return server->log->last_head;
+}
+
+static void our_own_headers(duet_http *http)
+{
+	const char *head = head_of(http, "/a", 0, NULL);
+
+	CHECK_HAS(head, "GET /a HTTP/1.1\r\n");
+	CHECK_HAS(head, "\r\nUser-Agent: duet/");
+	CHECK(strstr(head, "Content-Type") == NULL);
+	head = head_of(http, "/b", 2 << 20, "user-agent: mine");
+	CHECK_HAS(head, "POST /b HTTP/1.1\r\n");
+	CHECK_HAS(head, "\r\nuser-agent: mine\r\n");
+	CHECK(strstr(head, "duet/") == NULL && strstr(head, "Expect") == NULL);
+	CHECK(strstr(head, "Content-Type") == NULL);
+	head = head_of(http, "/a", 2, NULL);
+	CHECK_HAS(head, "POST /a HTTP/1.1\r\n");
+	CHECK_HAS(head, "\r\nUser-Agent: duet/");
+}
+
+static void another_agent(duet_http *http)
+{
+	CHECK_HAS(head_of(http, "/", 0, NULL), "\r\nUser-Agent: other/1\r\n");
+}
+
+/* What is sent unasked: who asks, unless the caller says who; no wish for consent, whatever the
+ * size, and no type that nobody gave.  The URL is that of each request. */
+TEST(fetch_headers_of_our_own)
+{
+	server = server_start(discard, NULL);
+	with_client(NULL, our_own_headers);
+	with_client(&(duet_http_options){.user_agent = "other/1"}, another_agent);
+	server_stop(server);
+}
+
 static void refused(duet_http *http)
 {
 	get_fails(http, "http://127.0.0.1:1/", -ECONNREFUSED, "connect");
