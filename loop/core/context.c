@@ -3,6 +3,11 @@
 #include <stdint.h>
 #include <string.h>
 
+_Thread_local duet__exceptions *duet__exceptions_here;
+
+/* Of the C++ ABI; NULL unless the program brings it along. */
+extern void *__cxa_get_globals(void) __attribute__((weak));
+
 #if defined(DUET__CONTEXT_UCONTEXT)
 
 static void machine_init_running(duet__context *c)
@@ -80,6 +85,7 @@ static inline void machine_adopt(duet__context *heir, duet__context *dead)
 void duet__context_init_running(duet__context *c)
 {
 	memset(c, 0, sizeof(*c));
+	duet__exceptions_here = __cxa_get_globals != NULL ? __cxa_get_globals() : NULL;
 	machine_init_running(c);
 #if defined(DUET__TSAN)
 	c->fiber = __tsan_get_current_fiber();
@@ -108,6 +114,8 @@ void duet__context_make(duet__context *c, void *low, void *high, void (*entry)(v
 void duet__context_entered(duet__context *c, duet__context *main)
 {
 	(void)c, (void)main;
+	if (duet__exceptions_here != NULL) /* those of whoever switched here */
+		*duet__exceptions_here = (duet__exceptions){0};
 #if defined(DUET__ASAN)
 	const void *bottom;
 	size_t size;

@@ -15,6 +15,9 @@
  *    low │ guard                │      low │ guard                │
  *        └──────────────────────┘          └──────────────────────┘
  *
+ * What the C++ runtime keeps of the exceptions that a thread handles is part of it, in programs that
+ * have that runtime: a task may suspend in a catch block or in a destructor.
+ *
  * The sanitizers must hear of each switch; what they need is kept here, so that no caller knows. */
 #ifndef DUET_CORE_CONTEXT_H
 #define DUET_CORE_CONTEXT_H
@@ -43,6 +46,16 @@ typedef struct duet__context {
 	void *fiber;
 #endif
 } duet__context;
+
+/* The beginning of __cxa_eh_globals, as the C++ ABI lays it down. */
+typedef struct duet__exceptions {
+	void *caught;
+	unsigned uncaught;
+} duet__exceptions;
+
+/* Those of this thread; NULL: the program has no C++ runtime. */
+extern _Thread_local duet__exceptions *duet__exceptions_here
+	__attribute__((tls_model("initial-exec")));
 
 /* A hint that c will be switched to. */
 static inline DUET__HINT void duet__context_prefetch(const duet__context *c)
@@ -111,6 +124,10 @@ static inline void duet__context_jump(duet__context *from, duet__context *to)
  * returns after a switch costs a mispredicted ret. */
 static inline void duet__context_switch(duet__context *from, duet__context *to)
 {
+	duet__exceptions exceptions;
+
+	if (__builtin_expect(duet__exceptions_here != NULL, 0))
+		exceptions = *duet__exceptions_here;
 #if defined(DUET__ASAN)
 	__sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->size);
 #endif
@@ -121,6 +138,8 @@ static inline void duet__context_switch(duet__context *from, duet__context *to)
 #if defined(DUET__ASAN)
 	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
 #endif
+	if (__builtin_expect(duet__exceptions_here != NULL, 0))
+		*duet__exceptions_here = exceptions;
 }
 
 /* The same from a flow that has ended: its stack may be used again as soon as `to` runs. */

@@ -7,6 +7,11 @@
  *     duet_task *t = duet_spawn(fetch, &page);
  *     ...
  *     int r = duet_await(t);          // takes t; fetch's result
+ *
+ * Of what C keeps for a thread, a task has registers and a stack of its own; errno, the floating
+ * point environment and thread-local variables are the thread's.  Look at errno before the next
+ * suspending call, and set the rounding mode back.  In C++ a task may throw, catch and suspend while
+ * it handles an exception, but none may leave its function.
  */
 #ifndef DUET_TASK_H
 #define DUET_TASK_H
