@@ -1,4 +1,5 @@
 #include "loop/core/fail.h"
+#include "loop/http/redirect.h"
 #include "loop/http/transfer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -55,26 +56,68 @@ static int run(duet__transfer *x)
 	return x->code;
 }
 
-int duet_http_fetch(duet_http *h, const duet_http_request *request, duet_http_response *out)
+static int fetch_once(duet_http *h, const duet_http_request *request, duet_http_response *out)
 {
 	duet__transfer x;
+	int r;
+
+	if ((r = duet__transfer_init(&x, h, request)) < 0)
+		return r;
+	r = run(&x);
+	if (r == 0)
+		r = take_response(&x, out);
+	duet__transfer_fini(&x);
+	if (r == 0)
+		return 0;
+	return x.words[0] != '\0' ? duet__failf(r, "%s", x.words) : duet__fail(r);
+}
+
+/* One exchange after another, until one of them is no redirect.  last is the response so far. */
+static int fetch_on(duet_http *h, const duet_http_request *request, duet_http_response *last)
+{
+	duet__redirect redirect = {.left = h->options.max_redirects};
+	duet_time limit = request->timeout != 0 ? request->timeout : h->options.timeout;
+	duet_http_response next;
+	int r;
+
+	while ((r = duet__redirect_follow(&redirect, request, last->status,
+					  duet_http_header(last, "Location"), last->service_time,
+					  limit)) > 0 &&
+	       (r = duet__http_attach(h)) == 0 &&
+	       (r = fetch_once(h, &redirect.request, &next)) == 0) {
+		next.sends += last->sends;
+		next.queue_time += last->queue_time;
+		next.service_time += last->service_time;
+		duet_http_response_free(last);
+		*last = next;
+	}
+	if (r == 0) {
+		last->url = redirect.url;
+		redirect.url = NULL;
+	}
+	duet__redirect_fini(&redirect);
+	return r;
+}
+
+int duet_http_fetch(duet_http *h, const duet_http_request *request, duet_http_response *out)
+{
+	duet_http_response response = {0};
 	int r;
 
 	if ((r = duet__enter()) < 0 || (r = duet__http_attach(h)) < 0)
 		return r;
 	if (out == NULL)
 		return duet__failf(DUET_EINVAL, "there is nowhere to put the response");
-	if ((r = duet__transfer_init(&x, h, request)) < 0)
-		return r;
 	h->references++;
-	r = run(&x);
-	if (r == 0)
-		r = take_response(&x, out);
-	duet__transfer_fini(&x);
+	r = fetch_once(h, request, &response);
+	if (r == 0 && h->options.max_redirects > 0)
+		r = fetch_on(h, request, &response);
 	duet__http_unref(h);
-	if (r == 0)
-		return 0;
-	return x.words[0] != '\0' ? duet__failf(r, "%s", x.words) : duet__fail(r);
+	if (r < 0)
+		duet_http_response_free(&response);
+	else
+		*out = response;
+	return r;
 }
 
 const char *duet__header_find(const char *headers, size_t len, const char *name)
@@ -104,5 +147,6 @@ void duet_http_response_free(duet_http_response *response)
 		return;
 	duet_buf_free(&response->body);
 	free(response->headers);
+	free(response->url);
 	memset(response, 0, sizeof(*response));
 }

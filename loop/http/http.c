@@ -90,6 +90,8 @@ static int check_options(const duet_http_options *o)
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
 		if (times[i] < 0)
 			return duet__failf(DUET_EINVAL, "a timeout of the client is below zero");
+	if (o->max_redirects < 0)
+		return duet__failf(DUET_EINVAL, ".max_redirects is below zero");
 	if (o->ca_file != NULL && access(o->ca_file, R_OK) != 0)
 		return duet__failf(DUET_EINVAL, "the CA file %.200s cannot be read", o->ca_file);
 	if (o->user_agent != NULL && strpbrk(o->user_agent, "\r\n") != NULL)

@@ -4,6 +4,7 @@
 #include "loop/http/stream.h"
 
 #include "loop/core/fail.h"
+#include "loop/http/redirect.h"
 #include "loop/http/sse.h"
 #include "loop/http/transfer.h"
 #include <stdlib.h>
@@ -171,13 +172,12 @@ static int await_news(duet_http_stream *s, const char *what)
 	return r;
 }
 
-int duet_http_stream_start(duet_http *h, const duet_http_request *request, duet_http_stream **out)
+static int start_once(duet_http *h, const duet_http_request *request, duet_http_stream **out)
 {
 	duet_http_stream *s = NULL;
 	int r;
 
-	if ((r = duet__enter()) < 0 || (r = duet__http_attach(h)) < 0 ||
-	    (r = stream_new(h, request, &s)) < 0)
+	if ((r = stream_new(h, request, &s)) < 0)
 		return r;
 	h->references++;
 	duet__transfer_submit(&s->x);
@@ -191,6 +191,48 @@ int duet_http_stream_start(duet_http *h, const duet_http_request *request, duet_
 	}
 	*out = s;
 	return 0;
+}
+
+/* One stream after another, until one of them is no redirect.  -> 0, or the error; *s is then closed */
+static int start_on(duet_http *h, const duet_http_request *request, duet_http_stream **s)
+{
+	duet__redirect redirect = {.left = h->options.max_redirects};
+	duet_time limit = request->timeout != 0 ? request->timeout : DUET_FOREVER;
+	duet_http_stream *last = *s;
+	int r;
+
+	while ((r = duet__redirect_follow(&redirect, request, last->x.status,
+					  duet_http_stream_header(last, "Location"),
+					  duet_now() - last->x.started_at, limit)) > 0) {
+		duet_http_stream_close(last);
+		last = NULL;
+		if ((r = duet__http_attach(h)) < 0 ||
+		    (r = start_once(h, &redirect.request, &last)) < 0)
+			break;
+	}
+	duet__redirect_fini(&redirect);
+	if (r < 0)
+		duet_http_stream_close(last);
+	*s = last;
+	return r;
+}
+
+int duet_http_stream_start(duet_http *h, const duet_http_request *request, duet_http_stream **out)
+{
+	duet_http_stream *s = NULL;
+	int r;
+
+	if ((r = duet__enter()) < 0 || (r = duet__http_attach(h)) < 0 ||
+	    (r = start_once(h, request, &s)) < 0)
+		return r;
+	if (h->options.max_redirects > 0) {
+		h->references++; /* between two streams nobody else may hold it */
+		r = start_on(h, request, &s);
+		duet__http_unref(h);
+	}
+	if (r == 0)
+		*out = s;
+	return r;
 }
 
 duet_http_stream *duet_http_stream_open(duet_http *h, const duet_http_request *request)

@@ -13,8 +13,8 @@
  * it belongs to that run's thread.  Any number of tasks use it at once.  Requests above the limits
  * wait in line: first in, first out for each host, and the hosts take turns.
  *
- * What it does not do unless told: follow redirects, keep cookies, read .netrc, speak anything
- * but http and https, accept a certificate it cannot verify.
+ * What it does not do unless told: follow redirects, accept a certificate it cannot verify.  What it
+ * never does: keep cookies, read .netrc, speak anything but http and https.
  *
  * SIGPIPE: sockets are written in a way that never raises it. */
 #ifndef DUET_HTTP_H
@@ -52,6 +52,10 @@ typedef struct duet_http_options {
 	bool insecure;          /* DANGER: any certificate will do, anybody can listen            */
 	bool compressed;        /* offer gzip, br, zstd; bodies are decoded and capped decoded    */
 	const char *user_agent; /* NULL = "duet/VERSION"                                        */
+	int max_redirects;      /* how many redirects to follow; 0 = none: one is an answer like any
+	                      other.  To another scheme, host or port go no Authorization, Cookie
+	                      and Host; after 301, 302 and 303 a POST becomes a GET (RFC 9110,
+	                      15.4).  The timeout is for all of it                             */
 } duet_http_options;
 
 /* All pointers are lent for the call.  A zeroed field is its default. */
@@ -74,6 +78,7 @@ typedef struct duet_http_response {
 	                            turned out to be dead and it was sent again on a new one    */
 	duet_time queue_time;   /* waited in line                                              */
 	duet_time service_time; /* from then to the last byte                                  */
+	char *url;              /* where it came from, after redirects; NULL: there were none   */
 	/* private: "name\0value\0..." */
 	char *headers;
 	size_t headers_len;
@@ -112,7 +117,7 @@ DUET_API void duet_http_close(duet_http *h);
  *    DUET_ETIMEDOUT  connect, whole exchange, stall or line: the words say which
  *    DUET_EPROTO     the answer is not HTTP, or is cut short
  *    -E2BIG          the body is larger than .max_body: the rest was not read
- *    DUET_EHTTP      what else can go wrong, such as a proxy that refuses */
+ *    DUET_EHTTP      what else can go wrong: a proxy that refuses, too many redirects */
 DUET_SUSPENDS DUET_API int duet_http_fetch(duet_http *h, const duet_http_request *request,
 					   duet_http_response *out);
 

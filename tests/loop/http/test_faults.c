@@ -3,15 +3,24 @@
 #include "tests/lib/fault.h"
 #include "tests/loop/http/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct server *server;
 
 static void serve(int fd, int nth, void *arg)
 {
+	struct server_request *r = malloc(sizeof(*r));
+
 	(void)nth, (void)arg;
-	while (server_take(fd, NULL))
-		server_reply(fd, 200, "X-A: b\r\n", "0123456789");
+	while (server_take(fd, r)) {
+		if (strstr(r->head, " /away ") != NULL)
+			server_reply(fd, 302, "Location: /here\r\n", "");
+		else
+			server_reply(fd, 200, "X-A: b\r\n", "0123456789");
+	}
+	free(r);
 }
 
 static bool is_expected(int r)
@@ -28,13 +37,16 @@ static void check(int r)
 
 static int fetch_once(void *http)
 {
+	char url[300];
 	duet_http_response out = {0};
-	duet_http_request request = {.url = server->url,
+	duet_http_request request = {.url = url,
 				     .method = "PUT",
 				     .headers = (const char *const[]){"A: b", NULL},
 				     .body = DUET_STR("body")};
-	int r = duet_http_fetch(http, &request, &out);
+	int r;
 
+	snprintf(url, sizeof(url), "%saway", server->url);
+	r = duet_http_fetch(http, &request, &out);
 	check(r);
 	if (r == 0)
 		CHECK_EQ(out.body.len, 10);
@@ -57,7 +69,8 @@ static int stream_once(void *http)
 
 static int use_client(void *arg)
 {
-	duet_http *http = duet_http_open(&(duet_http_options){.max_connections = 1});
+	duet_http *http =
+		duet_http_open(&(duet_http_options){.max_connections = 1, .max_redirects = 1});
 	duet_task *tasks[3];
 
 	(void)arg;
