@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { PAGE = 4096, SEARCH = 64 };
 static const size_t SMALLEST = (size_t)1 << 20;
@@ -56,6 +57,7 @@ duet__arena *duet__arena_open(int fd, size_t offset, size_t size)
 	}
 	pthread_mutex_init(&a->lock, NULL);
 	a->size = size;
+	a->owner = getpid();
 	a->keep = KEEP;
 	a->refs = 1;
 	duet__list_init(&a->blocks);
@@ -97,7 +99,8 @@ static void punch(duet__block *b, size_t keep)
 	size_t dirty = b->dirty_end - b->dirty;
 	if (dirty <= keep)
 		return;
-	madvise(b->arena->base + b->dirty + keep, dirty - keep, MADV_REMOVE);
+	if (b->arena->owner == getpid())
+		madvise(b->arena->base + b->dirty + keep, dirty - keep, MADV_REMOVE);
 	b->arena->idle -= dirty - keep;
 	b->dirty_end = b->dirty + keep;
 }

@@ -28,6 +28,7 @@ struct duet__arena {
 	pthread_mutex_t lock;
 	unsigned char *base;
 	size_t size;
+	pid_t owner;       /* a child of the program has a copy of the book, not of the memory   */
 	size_t in_use;     /* bytes of used blocks                                              */
 	size_t idle;       /* bytes of free blocks that may still hold memory                   */
 	size_t keep;       /* how much of that is kept                                          */

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -26,8 +28,16 @@ size_t duet__memory_replies_offset(void)
 	return (sizeof(duet__board) + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
+static bool is_over_the_limit(size_t size)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size;
+}
+
 int duet__memory_create(const char *name, size_t size)
 {
+	if (is_over_the_limit(size))
+		return -EFBIG;
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) /* a kernel before 6.3 */
@@ -44,6 +54,14 @@ int duet__memory_create(const char *name, size_t size)
 	return fd;
 }
 
+int duet__memory_reader(int fd)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int reader = duet__fd_raise(open(path, O_RDONLY | O_CLOEXEC));
+	return reader < 0 ? -errno : reader;
+}
+
 static duet__board *map_board(int fd)
 {
 	void *p = mmap(NULL, duet__memory_replies_offset(), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -57,6 +75,7 @@ int duet__memory_open(size_t replies_size, duet__memory **memory)
 	if (m == NULL)
 		return -ENOMEM;
 	m->refs = 1;
+	m->owner = getpid();
 	m->size = replies_size;
 	m->fd = duet__memory_create("duet-worker", duet__memory_replies_offset() + replies_size);
 	int r = m->fd;
@@ -103,7 +122,7 @@ static bool map_replies(duet__memory *m)
 
 void duet__memory_return(duet__memory *m, uint32_t slot)
 {
-	if (slot < DUET__LEASES)
+	if (slot < DUET__LEASES && m->owner == getpid())
 		atomic_store_explicit(&m->board->lease[slot], 0, memory_order_release);
 }
 

@@ -8,20 +8,27 @@
 
 #include <duet/bytes.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 typedef struct duet__memory {
 	duet__board *board;
 	unsigned char *replies; /* parent: NULL until the first reply was lent                 */
 	size_t size;            /* of the replies                                               */
 	_Atomic size_t refs;
+	pid_t owner; /* what a child of the program frees is its own copy of the books          */
 	int fd;
 } duet__memory;
 
 /* Offset of the replies in the memfd. */
 size_t duet__memory_replies_offset(void);
 
-/* An anonymous file of that size that nobody can shrink or grow -> descriptor, -errno */
+/* An anonymous file of that size that nobody can shrink or grow -> descriptor, -errno, -EFBIG (over
+ * RLIMIT_FSIZE, which would be a signal) */
 int duet__memory_create(const char *name, size_t size);
+
+/* The same file once more, for readers: neither a mapping of it nor it can be made writable.
+ * -> descriptor, -errno */
+int duet__memory_reader(int fd);
 
 /* Parent.  -> 0, -errno */
 int duet__memory_open(size_t replies_size, duet__memory **memory);

@@ -26,6 +26,7 @@
 
 static const size_t PAYLOAD_MAX = (size_t)2 << 30;
 static const size_t ARENA_SIZE = (size_t)64 << 30;
+static const size_t ARENA_SMALLEST = (size_t)1 << 20;
 static const size_t REPLIES_SIZE = (size_t)16 << 30;
 static const duet_time FAREWELL = DUET_S(1);
 
@@ -83,15 +84,23 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The arenas are vast and empty; where address space is limited they have to be small. */
-static void choose_sizes(duet__plan *plan)
+static size_t limit_of(int resource)
 {
 	struct rlimit limit;
+	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 ? limit.rlim_cur : SIZE_MAX;
+}
+
+/* The arenas are vast and empty; where address space, or the size of files, is limited they have to
+ * be small. */
+static void choose_sizes(duet__plan *plan)
+{
+	const size_t board = duet__memory_replies_offset(), files = limit_of(RLIMIT_FSIZE);
+	size_t most = least(limit_of(RLIMIT_AS) / 8, files > board ? files - board : 0);
 	duet_pool_options *o = &plan->options;
 	plan->arena_size = ARENA_SIZE;
 	plan->replies_size = REPLIES_SIZE;
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-		plan->arena_size = least(ARENA_SIZE, (limit.rlim_cur / 8) & ~(size_t)0xffff);
+	if (most < ARENA_SIZE) {
+		plan->arena_size = most & ~(size_t)0xffff;
 		plan->replies_size = least(REPLIES_SIZE, plan->arena_size / 4);
 	}
 	o->max_payload = least(o->max_payload, plan->replies_size / 4);
@@ -128,8 +137,23 @@ static int make_plan(duet__plan *plan, const duet_pool_options *options)
 		if (r < 0)
 			return r;
 	}
-	plan->arena_fd = duet__memory_create("duet-inputs", plan->arena_size);
-	return plan->arena_fd < 0 ? plan->arena_fd : 0;
+	return plan->arena_size < ARENA_SMALLEST ? -EFBIG : 0;
+}
+
+/* Workers get a descriptor that only reads.  Where there is no /proc to make it with, a seal has
+ * the same effect, but then memory is never given back: that counts as writing. */
+static int make_arena(duet_pool *p)
+{
+	p->arena_fd = duet__memory_create("duet-inputs", p->plan.arena_size);
+	if (p->arena_fd < 0)
+		return p->arena_fd;
+	p->plan.arena_fd = duet__memory_reader(p->arena_fd);
+	if (p->plan.arena_fd == -EMFILE || p->plan.arena_fd == -ENFILE)
+		return p->plan.arena_fd;
+	p->arena_is_sealed = p->plan.arena_fd < 0;
+	if (p->arena_is_sealed)
+		p->plan.arena_fd = fcntl(p->arena_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return p->plan.arena_fd < 0 ? -errno : 0;
 }
 
 /* The zygotes come before the mapping, so that none of them can write through it, and before the
@@ -142,10 +166,13 @@ static int fork_zygotes(duet_pool *p)
 
 static int open_arena(duet_pool *p)
 {
-	p->arena = duet__arena_open(p->plan.arena_fd, 0, p->plan.arena_size);
+	p->arena = duet__arena_open(p->arena_fd, 0, p->plan.arena_size);
 	if (p->arena == NULL)
 		return -errno;
-	fcntl(p->plan.arena_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE); /* since Linux 5.1 */
+	if (p->arena_is_sealed)
+		fcntl(p->arena_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE); /* since Linux 5.1 */
+	close(p->arena_fd);
+	p->arena_fd = -1;
 	return 0;
 }
 
@@ -166,7 +193,7 @@ static int start_workers(duet_pool *p)
 		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, -1);
 		duet__supervisor_listen(p);
 	}
-	return p->boot_deaths >= p->target && p->boot_crashes == 0 ? -EAGAIN : 0;
+	return p->boot_deaths >= p->target && p->boot_crashes == 0 ? p->boot_error : 0;
 }
 
 static void close_attached(duet__attachment *a);
@@ -178,7 +205,7 @@ static duet_pool *pool_new(void)
 		return NULL;
 	p->owner = getpid();
 	p->zygote = p->spare = DUET__ZYGOTE_NONE;
-	p->plan.arena_fd = -1;
+	p->plan.arena_fd = p->arena_fd = -1;
 	p->attachment.closing = close_attached;
 	p->attachment.describe = duet__pool_describe;
 	p->tick.fire = duet__dispatch_tick;
@@ -224,6 +251,8 @@ static void pool_free(duet_pool *p)
 	p->arena = NULL;
 	if (p->plan.arena_fd >= 0)
 		close(p->plan.arena_fd);
+	if (p->arena_fd >= 0)
+		close(p->arena_fd);
 	duet__directory_remove(p->plan.directory);
 	free(p->expected);
 	free(p->received);
@@ -238,6 +267,8 @@ static int pool_start(duet_pool *p, const duet_pool_options *options)
 	int r = make_plan(&p->plan, options);
 	p->most = p->plan.options.workers;
 	p->target = p->least = p->plan.options.min_workers;
+	if (r == 0)
+		r = make_arena(p);
 	if (r == 0)
 		r = fork_zygotes(p);
 	if (r == 0)

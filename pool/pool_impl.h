@@ -80,6 +80,8 @@ struct duet_pool {
 	int least, most;
 	uint32_t epochs; /* given out so far                                                    */
 	duet__arena *arena;
+	int arena_fd; /* writable; until the arena is mapped                                     */
+	bool arena_is_sealed;
 	duet_time *expected; /* per job function: how long it runs, as learned                  */
 	unsigned char *received; /* a message, copied before it is looked at                    */
 
@@ -93,6 +95,7 @@ struct duet_pool {
 	duet__watch *news;
 
 	int boot_deaths;        /* workers that ended before they were ready, in a row           */
+	int boot_error;         /* of the last that could not be forked                          */
 	int boot_crashes;       /* of them by a fault of their own, not killed from outside      */
 	duet_time boot_trouble; /* since when; 0 = there is none                                 */
 	duet_time backoff_end;  /* nothing is forked before; 0 = none                            */

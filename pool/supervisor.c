@@ -185,6 +185,12 @@ static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 		fail(p, why);
 }
 
+static void count_failed_spawn(duet_pool *p, int error)
+{
+	p->boot_error = error;
+	count_boot_death(p, duet_strerror(error), false);
+}
+
 void duet__supervisor_forgive(duet_pool *p)
 {
 	p->boot_deaths = p->boot_crashes = 0;
@@ -202,7 +208,7 @@ void duet__supervisor_fill(duet_pool *p)
 		}
 		int r = spawn(p);
 		if (r < 0)
-			count_boot_death(p, duet_strerror(r), false);
+			count_failed_spawn(p, r);
 	}
 }
 
@@ -406,7 +412,7 @@ static void on_fork_failure(duet__worker *w, int error)
 {
 	duet_pool *p = w->pool;
 	duet__supervisor_free(w);
-	count_boot_death(p, duet_strerror(error), false);
+	count_failed_spawn(p, error);
 }
 
 static void on_news(duet_pool *p, const duet__news *news)

@@ -72,7 +72,8 @@ typedef struct duet_pool_options {
 	size_t max_payload;     /* bytes of one input or reply; more is -E2BIG.  0 = 2 GiB    */
 	duet_fn *on_worker_start; /* runs in each worker before its first job; < 0: the worker
 	                             cannot start                                               */
-	duet_fn *on_worker_stop;  /* runs in a worker that is stopped in peace                  */
+	duet_fn *on_worker_stop;  /* runs in a worker that is stopped in peace: it has 10 s, when
+	                             the pool is closed 1 s                                     */
 	void *worker_context;     /* the argument of both, as it was when the pool was opened   */
 	uint64_t max_jobs_per_worker; /* a worker is replaced after so many jobs.  0 = never    */
 	size_t max_worker_rss;        /* ... or once it has so many bytes in memory.  0 = never */
@@ -125,14 +126,16 @@ DUET_BEGIN_DECLS
 /* Forks the workers.  Call it from main, early: before duet_run, and before anything starts a
  * thread, curl or nng in this process.  Workers see memory as it is at this moment.
  * -> a pool, or NULL with errno EINVAL (opened too late, bad options: see duet_errmsg()), ENOMEM,
- * EMFILE, EAGAIN, ENOSYS (.sandbox, on a kernel without) */
+ * EMFILE, EAGAIN (it may not fork), EFBIG (RLIMIT_FSIZE or RLIMIT_AS leaves no room for shared
+ * memory), ENOSYS (.sandbox, on a kernel without) */
 DUET_API duet_pool *duet_pool_open(const duet_pool_options *options);
 
 /* Runs the job in a worker, on `in` (lent for the call), and sets *out (may be NULL) to its reply,
  * which the caller frees.  Inputs over 32 KiB are copied to shared memory, once; replies over
  * 32 KiB are lent from it, and not copied.  Cancelled while the job runs, it returns at once and
  * the worker is killed.
- * -> the job's result >= 0, the job's own error, -ENOENT (no such job), -E2BIG, -ENOMEM, -EBUSY
+ * -> the job's result >= 0, the job's own error, -ENOENT (no such job), -E2BIG, -EINVAL (bytes that
+ * are nowhere), -ENOMEM, -EBUSY
  * (the pool is in use by another run), -EAGAIN (.fail_when_full), DUET_ECLOSED, DUET_EWORKER,
  * DUET_ETIMEDOUT, DUET_EPOOL, DUET_ECANCELED, DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_pool_call(duet_pool *pool, const char *job, duet_bytes in,
@@ -157,7 +160,8 @@ DUET_API int duet_pool_alloc(duet_pool *pool, size_t len, duet_buf *buf);
 DUET_API int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out);
 
 /* Stops the workers and frees the pool; NULL is fine.  Inside a run it first waits until every
- * call that was made has ended; further ones return DUET_ECLOSED.  Cancelled meanwhile, it fails
+ * call that was made, and waits for a place in the queue maybe, has ended; further ones return
+ * DUET_ECLOSED.  Cancelled meanwhile, it fails
  * the rest with DUET_ECLOSED, closes the pool all the same, and returns DUET_ECANCELED.
  * Buffers that came from the pool stay valid.  -> 0, DUET_ECANCELED, DUET_ECLOSED (it is closed already, or
  * just being closed), -EBUSY (in use by a run of another thread), DUET_EFORKED (the pool is the parent process's) */
