@@ -164,7 +164,7 @@ static int name_all(void *arg)
 	CHECK_OK(duet_group_close(g));
 	CHECK_OK(duet_await(duet_spawn_with(&(duet_task_options){.eager = true, .stack_size = 0},
 					    check_name, (void *)"check_name")));
-	return duet_await(duet_spawn(check_name, (void *)("\",(check_name" + 3)));
+	return duet_await(duet_spawn(check_name, (void *)&"\",(check_name"[3]));
 }
 
 /* However a task is spawned, it is called as its function. */
