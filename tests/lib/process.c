@@ -31,6 +31,11 @@ long process_peak(pid_t pid)
 	return status_of(pid, "VmHWM");
 }
 
+long process_reach(pid_t pid)
+{
+	return status_of(pid, "VmPeak");
+}
+
 long process_fds(pid_t pid)
 {
 	char path[64];

@@ -1,5 +1,6 @@
 /* What servers do wrong: the rows H of the failure catalogue, each under its number. */
 #include "tests/lib/flaky.h"
+#include "tests/lib/process.h"
 #include "tests/loop/http/client.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct server *server, *proxy;
 
@@ -281,12 +283,16 @@ static void endless_headers(int fd, int nth, void *arg)
 		;
 }
 
+static bool last_piece_ends;
+
 static void too_many_headers(duet_http *http)
 {
 	duet_http_response out = {0};
 	int r = get(http, server_url(server, "/"), &out);
 
 	CHECK_ERR(r, DUET_EPROTO);
+	if (last_piece_ends)
+		CHECK_HAS(duet_errmsg(), "beyond 256 KiB"); /* ours, below curl's */
 }
 
 /* H6: headers without end, one header without end, a flood of 1xx: all end by size. */
@@ -298,6 +304,7 @@ TEST(h6_endless_headers_are_refused)
 
 	for (int i = 0; i < 3; i++) {
 		server = server_start(endless_headers, (void *)pieces[i]);
+		last_piece_ends = strchr(pieces[i], '\n') != NULL;
 		with_client(NULL, too_many_headers);
 		server_stop(server);
 	}
@@ -376,13 +383,14 @@ static void lying_length(int fd, int nth, void *arg)
 	server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 60000000\r\n\r\nx");
 }
 
+/* Address space counts, too: memory that is not touched is no less taken. */
 static void believes_little(duet_http *http)
 {
-	long before = peak_kib();
+	long before = process_reach(getpid());
 
 	get_fails(http, server_url(server, "/"), DUET_EPROTO, "");
 	if (!test_is_slow())
-		CHECK_LE(peak_kib() - before, 8192);
+		CHECK_LE(process_reach(getpid()) - before, 16384);
 }
 
 /* H7: a length is no reason to take that much memory. */

@@ -173,19 +173,22 @@ TEST(h10_storm_of_429_is_ridden_out)
 	CHECK_LE(play.attempts, 1000);
 }
 
-/* H10: with a pause stated, all of them keep it. */
+/* H10: with a pause stated, all of them keep it, and one wave of refusals halves the places once. */
 TEST(h10_shared_cooldown_holds_everyone)
 {
-	int early = 0;
+	int early = 0, first = 0;
 
 	play.lasts = DUET_MS(100);
 	play.throttled_until = DUET_MS(50);
 	play.pause = DUET_S(5);
 	run(100, (duet_llm_options){.max_concurrent = 20});
 	CHECK_EQ(calls_failed, 0);
-	for (int i = 0; i < play.attempts; i++)
+	for (int i = 0; i < play.attempts; i++) {
 		early += play.at[i] > DUET_MS(101) && play.at[i] < DUET_S(5);
+		first += play.at[i] >= DUET_MS(5100) && play.at[i] < DUET_MS(5600);
+	}
 	CHECK_EQ(early, 0);
+	CHECK_GE(first, 25); /* by ten places, not one: they were halved once for all twenty */
 	CHECK_LE(play.later_peak, 20);
 }
 

@@ -108,6 +108,8 @@ TEST(retry_only_what_may_pass)
 	CHECK(duet__retry_status(500) && duet__retry_status(503) && duet__retry_status(529));
 	CHECK(!duet__retry_status(400) && !duet__retry_status(401) && !duet__retry_status(302));
 	CHECK(duet__retry_code(-ECONNREFUSED) && duet__retry_code(DUET_ETIMEDOUT));
+	CHECK(duet__retry_code(DUET_EDNS) && duet__retry_code(-ECONNRESET));
+	CHECK(duet__retry_code(DUET_EPROTO) && duet__retry_code(DUET_EHTTP));
 	CHECK(!duet__retry_code(DUET_ETLS) && !duet__retry_code(DUET_ECANCELED));
 	CHECK(!duet__retry_code(DUET_E2BIG) && !duet__retry_code(DUET_EINVAL));
 }
