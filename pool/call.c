@@ -182,6 +182,7 @@ static int call_inside(duet_pool *p, const duet_call_options *o, const char *job
 	s.call.over = on_over;
 	duet__call_submit(p, &s.call);
 	r = duet__park(&s.waiter);
+	s.waiter.done = true; /* we are awake, whatever comes of the call now */
 	if (r < 0 && !duet__call_has_ended(&s.call)) {
 		duet__call_abandon(p, &s.call);
 		return duet__fail(r);

@@ -91,6 +91,7 @@ static void start_next(struct map *m)
 /* Those under way are given up; those that never started have no other result either. */
 static void give_up(struct map *m)
 {
+	m->waiter.done = true; /* we are awake, whatever comes of the calls now */
 	for (size_t i = 0; i < m->window; i++) {
 		struct slot *s = &m->slots[i];
 		if (s->call.state != DUET__CALL_QUEUED && s->call.state != DUET__CALL_HELD)

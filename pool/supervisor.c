@@ -440,13 +440,15 @@ static int watch_news(duet_pool *p)
  * beginning a job that moves on. */
 static void on_zygote_death(duet_pool *p)
 {
+	const uint32_t last = p->epochs;
 	duet__watch_close(p->news);
 	p->news = NULL;
 	duet__zygote_stop(&p->zygote);
 	p->zygote = p->spare;
 	p->spare = DUET__ZYGOTE_NONE;
 	DUET__WORKERS_EACH (w, p)
-		bury(w, "the worker's process ended with the zygote that had forked it");
+		if (w->epoch <= last) /* others are the spare's, forked meanwhile */
+			bury(w, "the worker's process ended with the zygote that had forked it");
 	if (p->zygote.pid == 0 || watch_news(p) < 0)
 		fail(p, "the processes that fork the workers are gone");
 }

@@ -1,0 +1,212 @@
+/* Everything at once: calls of every kind and ending, deadlines and cancels at random moments,
+ * workers killed and stopped, a zygote lost.  Each call ends exactly once, with what it may end
+ * with, and nothing is left. */
+#include "tests/lib/test.h"
+#include "tests/pool/jobs.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POOLS = 2 };
+
+static struct {
+	duet_pool *pools[POOLS];
+	int n;
+	int tasks, each;
+	bool lose_a_zygote;
+	unsigned seed;
+	bool over;
+	uint64_t submitted, ended;
+} chaos;
+
+static unsigned any(unsigned n)
+{
+	return (unsigned)rand_r(&chaos.seed) % n;
+}
+
+/* A job and what it may end with, beside what may happen to any. */
+static const struct kind {
+	const char *job, *input;
+	int code;
+	unsigned weight;
+} kinds[] = {
+	{"echo", "some words", 0, 50},
+	{"grow", "150000", 0, 10},
+	{"fail", "x", -EBADMSG, 8},
+	{"signal", "9", DUET_EWORKER, 1},
+	{"signal", "11", DUET_EWORKER, 1},
+	{"exit", "0", DUET_EWORKER, 1},
+	{"sleep", "2", 0, 10},
+	{"progress", "", 0, 1},
+	{"spin", "", DUET_ETIMEDOUT, 1},
+	{"nonsense", "", -ENOENT, 1},
+};
+
+static const struct kind *any_kind(void)
+{
+	unsigned sum = 0, at;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		sum += kinds[i].weight;
+	at = any(sum);
+	for (const struct kind *k = kinds;; k++) {
+		if (at < k->weight)
+			return k;
+		at -= k->weight;
+	}
+}
+
+static bool may_happen(const struct kind *k, int r)
+{
+	return r == k->code || r == DUET_ECANCELED || r == DUET_EWORKER || r == DUET_ETIMEDOUT;
+}
+
+static int call_once(void)
+{
+	static char large[100000];
+	const struct kind *k = any_kind();
+	duet_call_options o = {.retries = (int)any(4) - 1,
+			       .timeout = any(4) == 0 ? DUET_MS(1 + any(20)) : 0,
+			       .priority = (int)any(40) - 20};
+	duet_bytes in = DUET_STR(k->input);
+	duet_buf out = {0};
+	if (strcmp(k->job, "echo") == 0 && any(5) == 0)
+		in = DUET_BYTES(large, 33000 + any(60000));
+	chaos.submitted++;
+	int r = duet_pool_call_with(chaos.pools[any((unsigned)chaos.n)], &o, k->job, in, &out);
+	chaos.ended++;
+	test_note("%s: %s", k->job, duet_err_name(r));
+	CHECK(may_happen(k, r));
+	if (r == 0 && strcmp(k->job, "echo") == 0)
+		CHECK(out.len == in.len && memcmp(out.data, in.data, in.len) == 0);
+	duet_buf_free(&out);
+	return 0;
+}
+
+static int one(void *arg)
+{
+	duet_scope s;
+	(void)arg;
+	for (int i = 0; i < chaos.each; i++) {
+		if (any(5) != 0) {
+			CHECK_OK(call_once());
+			continue;
+		}
+		CHECK_OK(duet_scope_enter(&s, DUET_US(any(5000))));
+		call_once();
+		duet_scope_exit(&s);
+	}
+	return 0;
+}
+
+static void kill_the_zygote_of(pid_t worker)
+{
+	char path[64], name[32] = "";
+	int zygote = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	CHECK_EQ(fscanf(f, "%*d (%*[^)]) %*c %d", &zygote), 1);
+	fclose(f);
+	snprintf(path, sizeof(path), "/proc/%d/comm", zygote);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	if (fgets(name, sizeof(name), f) != NULL && strcmp(name, "duet-zygote\n") == 0) {
+		CHECK_EQ(kill(zygote, SIGKILL), 0);
+		chaos.lose_a_zygote = false;
+	}
+	fclose(f);
+}
+
+static int strike(void *arg)
+{
+	duet_pool_stats_t s;
+	(void)arg;
+	for (int i = 1; !chaos.over; i++) {
+		duet_sleep(DUET_MS(10));
+		CHECK_OK(duet_pool_stats(chaos.pools[any((unsigned)chaos.n)], &s));
+		if (s.workers == 0)
+			continue;
+		pid_t pid = s.worker_pids[any((unsigned)s.workers)];
+		if (chaos.lose_a_zygote && i > 5)
+			kill_the_zygote_of(pid);
+		else
+			kill(pid, any(4) == 0 ? SIGSTOP : SIGKILL);
+	}
+	return 0;
+}
+
+static int run(void *arg)
+{
+	duet_task **tasks = calloc((size_t)chaos.tasks, sizeof(duet_task *));
+	duet_task *striker = duet_spawn(strike, NULL);
+	(void)arg;
+	for (int i = 0; i < chaos.tasks; i++)
+		tasks[i] = duet_spawn(one, NULL);
+	for (int i = 0; i < chaos.tasks; i++)
+		CHECK_OK(i % 50 == 49 ? (duet_cancel(tasks[i]), duet_await(tasks[i]), 0)
+				      : duet_await(tasks[i]));
+	chaos.over = true;
+	CHECK_OK(duet_await(striker));
+	free(tasks);
+	return 0;
+}
+
+static void check_nothing_is_left(void)
+{
+	duet_pool_stats_t s;
+	CHECK_EQ(chaos.ended, chaos.submitted);
+	for (int i = 0; i < chaos.n; i++) {
+		CHECK_OK(duet_pool_stats(chaos.pools[i], &s));
+		CHECK_EQ(s.queued + s.running, 0);
+		CHECK_EQ(s.shared_bytes, 0);
+	}
+}
+
+static void wreak(int pools, duet_transport transport, bool lose_a_zygote)
+{
+	chaos.n = pools;
+	chaos.lose_a_zygote = lose_a_zygote;
+	chaos.seed = (unsigned)test_seed();
+	chaos.tasks = 100;
+	chaos.each = test_is_slow() ? 10 : 40;
+	jobs_register();
+	for (int i = 0; i < pools; i++) {
+		chaos.pools[i] =
+			duet_pool_open(&(duet_pool_options){.workers = 2 + i,
+							    .transport = transport,
+							    .job_timeout = DUET_MS(200),
+							    .grace = i * DUET_MS(5),
+							    .max_queue = i == 0 ? 40 : 0,
+							    .max_jobs_per_worker = any(2) * 100,
+							    .capture_output = i == 1});
+		CHECK(chaos.pools[i] != NULL);
+	}
+	CHECK_OK(duet_run(run, NULL));
+	check_nothing_is_left();
+	for (int i = 0; i < pools; i++)
+		jobs_close(chaos.pools[i]);
+}
+
+/* Two pools, one with a grace and captured output, the other with a bounded queue. */
+TEST_WITHIN(chaos_each_call_ends_once, 60)
+{
+	wreak(POOLS, DUET_TRANSPORT_LOCAL, false);
+}
+
+/* The same, and a zygote is killed in the middle of it. */
+TEST_WITHIN(chaos_with_the_loss_of_a_zygote, 60)
+{
+	wreak(POOLS, DUET_TRANSPORT_LOCAL, true);
+}
+
+/* Over nng. */
+TEST_WITHIN(chaos_over_nng, 60)
+{
+	test_allow_fds(4);
+	wreak(1, DUET_TRANSPORT_NNG, true);
+}
