@@ -23,7 +23,7 @@
 
 typedef struct duet__waiter {
 	duet__list node;        /* in the list of the thing waited for, or in none               */
-	struct duet_task *task; /* who waits; set by park                                        */
+	struct duet_task *task; /* who waits, while it is parked; else NULL                      */
 	const char *what;       /* static words for dump and the deadlock report: "semaphore"    */
 	const struct duet_task *about; /* the task waited for, if it is one                      */
 	int result;    /* what park returns, set by wake                                */

@@ -18,6 +18,7 @@ static inline void duet__suspend(duet_task *self, duet__waiter *w)
 	if (w->external)
 		loop->external--;
 	self->parked = NULL;
+	w->task = NULL; /* woken late, while the task runs, it must not become ready once more */
 }
 
 /* duet__enter, with a call only where something stands against it. */

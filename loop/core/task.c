@@ -11,6 +11,25 @@
 
 enum { RECORDS_PER_CHUNK = 32 };
 
+/* A free record is used again, so that AddressSanitizer would not notice who still uses it. */
+static inline void poison(duet_task *t)
+{
+#if defined(DUET__ASAN)
+	__asan_poison_memory_region(t, sizeof(*t));
+#else
+	(void)t;
+#endif
+}
+
+static inline void unpoison(duet_task *t)
+{
+#if defined(DUET__ASAN)
+	__asan_unpoison_memory_region(t, sizeof(*t));
+#else
+	(void)t;
+#endif
+}
+
 /* Records of tasks come in chunks, which the loop frees at its end. */
 static bool allocate_records(duet_loop *loop)
 {
@@ -25,6 +44,7 @@ static bool allocate_records(duet_loop *loop)
 		duet_task *t = &chunk->records[i];
 		t->arg = loop->free_tasks;
 		loop->free_tasks = t;
+		poison(t);
 	}
 	return true;
 }
@@ -36,14 +56,18 @@ static duet_task *record_new(duet_loop *loop)
 	if (loop->free_tasks == NULL && !allocate_records(loop))
 		return NULL;
 	t = loop->free_tasks;
+	unpoison(t);
 	loop->free_tasks = t->arg;
 	return t;
 }
 
 static void record_free(duet_task *t)
 {
-	t->arg = t->loop->free_tasks;
-	t->loop->free_tasks = t;
+	duet_loop *loop = t->loop;
+
+	t->arg = loop->free_tasks;
+	loop->free_tasks = t;
+	poison(t);
 }
 
 duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_options *options,

@@ -519,6 +519,7 @@ TEST_WITHIN(run_memory_is_flat, 60)
 	CHECK_EQ(file_lines("out"), n);
 	test_note("%ld KiB and %ld KiB, %ld and %ld descriptors", memory[0], memory[1], fds[0],
 		  fds[1]);
-	CHECK_LE(memory[1] - memory[0], test_is_slow() ? 20000 : 1000);
+	/* AddressSanitizer keeps up to 256 MiB of freed memory apart. */
+	CHECK_LE(memory[1] - memory[0], test_is_slow() ? 300000 : 1000);
 	CHECK_LE(fds[1] - fds[0], 8);
 }
