@@ -289,9 +289,12 @@ static void free_stacks(duet_loop *loop)
 
 static void free_tasks(duet_loop *loop)
 {
+	const duet_task *main = loop->main;
+
+	loop->main = NULL;
 	DUET__LIST_EACH (node, &loop->tasks) {
 		duet_task *t = duet__container_of(node, duet_task, all);
-		if (t != loop->main)
+		if (t != main)
 			duet__unread_add(loop, t);
 		duet__task_free(t);
 	}
@@ -402,6 +405,9 @@ int duet_run_with(const duet_run_options *options, duet_fn *fn, void *arg)
 
 	if (fn == NULL)
 		return duet__failf(DUET_EINVAL, "no function to run");
+	if (options != NULL && options->stack_size > DUET__STACK_MOST)
+		return duet__failf(DUET_EINVAL, "a stack has at most %d bytes, not %zu",
+				   DUET__STACK_MOST, options->stack_size);
 	if (duet__current_loop != NULL)
 		return duet__failf(DUET_EALREADY, "this thread runs a loop already");
 	if (duet__in_forked_child)

@@ -18,6 +18,7 @@ enum {
 	PAGE = 4096,
 	SLAB_FIRST = 16,
 	SLAB_MOST = 1024,
+	SLAB_BYTES = 256 * 1024 * 1024,
 	COLOURS = 15,
 	COLOUR_STEP = 128,
 	KEEP_IDLE_SLABS = 2,
@@ -90,17 +91,34 @@ static void slab_free(duet__stacks *pool, struct duet__slab *slab)
 	free(slab);
 }
 
-static struct duet__slab *slab_new(duet__stacks *pool)
+/* The more there are, the larger the next. */
+static size_t slab_count(const duet__stacks *pool)
 {
 	size_t count = SLAB_FIRST << (2 * (pool->slabs < 3 ? pool->slabs : 3));
+	size_t fits = SLAB_BYTES / pool->size;
+
+	if (count > SLAB_MOST)
+		count = SLAB_MOST;
+	return count < fits ? count : fits > 0 ? fits : 1;
+}
+
+static void *map(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+}
+
+static struct duet__slab *slab_new(duet__stacks *pool)
+{
 	struct duet__slab *slab = calloc(1, sizeof(*slab));
 
 	if (slab == NULL)
 		return NULL;
 	slab->pool = pool;
-	slab->count = count < SLAB_MOST ? count : SLAB_MOST;
-	slab->base = mmap(NULL, slab->count * pool->size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	slab->count = slab_count(pool);
+	/* Where address space is limited, a small one may still fit. */
+	while ((slab->base = map(slab->count * pool->size)) == MAP_FAILED && slab->count > 1)
+		slab->count /= 2;
 	if (slab->base == MAP_FAILED) {
 		free(slab);
 		return NULL;

@@ -16,7 +16,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { DUET__STACK_DEFAULT = 256 * 1024, DUET__STACK_MIN = 32 * 1024 };
+enum {
+	DUET__STACK_DEFAULT = 256 * 1024,
+	DUET__STACK_MIN = 32 * 1024,
+	DUET__STACK_MOST = 1024 * 1024 * 1024,
+};
 
 typedef struct duet__stack {
 	struct duet__slab *slab;

@@ -111,6 +111,8 @@ duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_o
 
 void duet__task_free(duet_task *t)
 {
+	if (t == t->loop->main) /* whoever else has taken its result: its run has yet to read it */
+		return;
 	duet__list_remove(&t->all);
 	t->loop->allocated--;
 	free(t->name);
@@ -170,6 +172,9 @@ duet_task *duet_spawn_at(const char *origin, const duet_task_options *options, d
 	if (loop == NULL || fn == NULL)
 		return duet__failf_null(DUET_EINVAL, loop == NULL ? "no run to spawn a task in"
 								  : "no function to run");
+	if (options != NULL && options->stack_size > DUET__STACK_MOST)
+		return duet__failf_null(DUET_EINVAL, "a stack has at most %d bytes, not %zu",
+					DUET__STACK_MOST, options->stack_size);
 	t = duet__task_new(loop, origin, options, fn, arg);
 	if (t == NULL)
 		return duet__fail_null(DUET_ENOMEM);

@@ -73,7 +73,7 @@ extern _Thread_local duet_task *duet__current __attribute__((tls_model("initial-
 /* -> a task that is ready, or NULL: out of memory */
 duet_task *duet__task_new(duet_loop *loop, const char *origin, const duet_task_options *options,
 			  duet_fn *fn, void *arg);
-void duet__task_free(duet_task *t); /* it has ended, or never began */
+void duet__task_free(duet_task *t); /* it has ended, or never began; not the main task */
 
 /* t's function has returned, or could not be called: whoever waits for it hears of it.  May free t. */
 void duet__task_end(duet_task *t, int result);

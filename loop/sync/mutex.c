@@ -7,6 +7,7 @@
 
 struct duet_mutex {
 	duet_task *owner;
+	uint32_t owner_number; /* a record may be a new task's: that one does not have the mutex */
 	duet__list waiters;
 };
 
@@ -18,6 +19,17 @@ duet_mutex *duet_mutex_new(void)
 		return duet__fail_null(DUET_ENOMEM);
 	duet__list_init(&m->waiters);
 	return m;
+}
+
+static void own(duet_mutex *m, duet_task *t)
+{
+	m->owner = t;
+	m->owner_number = t->number;
+}
+
+static bool is_owned_by(const duet_mutex *m, const duet_task *t)
+{
+	return m->owner == t && m->owner_number == t->number;
 }
 
 static int fail_relock(void)
@@ -34,10 +46,10 @@ int duet_mutex_lock(duet_mutex *m)
 		return r;
 	duet_task *self = duet__current;
 	if (m->owner == NULL) {
-		m->owner = self;
+		own(m, self);
 		return 0;
 	}
-	if (m->owner == self)
+	if (is_owned_by(m, self))
 		return fail_relock();
 	return duet__wait_in(&m->waiters, "mutex");
 }
@@ -50,18 +62,18 @@ int duet_mutex_try_lock(duet_mutex *m)
 		return duet__fail_no("mutex");
 	if (self == NULL)
 		return duet__fail(DUET_ENOTASK);
-	if (m->owner == self)
+	if (is_owned_by(m, self))
 		return fail_relock();
 	if (m->owner != NULL)
 		return duet__fail(DUET_EAGAIN);
-	m->owner = self;
+	own(m, self);
 	return 0;
 }
 
 int duet__mutex_retake(duet_mutex *m)
 {
 	if (m->owner == NULL) {
-		m->owner = duet__current;
+		own(m, duet__current);
 		return 0;
 	}
 	DUET__WAITER(w, "mutex");
@@ -74,7 +86,7 @@ int duet_mutex_unlock(duet_mutex *m)
 	if (m == NULL)
 		return duet__fail_no("mutex");
 	duet_task *self = duet__current;
-	if (self == NULL || m->owner != self)
+	if (self == NULL || !is_owned_by(m, self))
 		return duet__failf(DUET_EINVAL, "this task does not have the mutex");
 	duet__list *node = duet__list_first(&m->waiters);
 	if (node == NULL) {
@@ -82,7 +94,7 @@ int duet_mutex_unlock(duet_mutex *m)
 		return 0;
 	}
 	duet__waiter *next = duet__container_of(node, duet__waiter, node);
-	m->owner = next->task;
+	own(m, next->task);
 	duet__wake_here(next, 0);
 	return 0;
 }

@@ -24,7 +24,7 @@ typedef struct duet_task duet_task;
 
 typedef struct duet_task_options {
 	const char *name; /* shown in reports; copied; NULL = the words of the spawning call      */
-	size_t stack_size; /* bytes; 0 = the run's                                                 */
+	size_t stack_size; /* bytes, at most 1 GiB; 0 = the run's                                  */
 	bool eager; /* run at once, up to its first suspension, instead of at the caller's  */
 } duet_task_options;
 
@@ -32,7 +32,8 @@ DUET_BEGIN_DECLS
 
 /* Creates a task that starts at the caller's next suspension, first in, first out.  A task that
  * is cancelled before it starts still starts: it owns arg and cleans it up as always.
- * -> a handle, or NULL with errno ENOMEM (out of memory) or EINVAL (no run here).  A NULL handle
+ * -> a handle, or NULL with errno ENOMEM (out of memory) or EINVAL (no run here, no fn,
+ * too large a stack).  A NULL handle
  * may be given on to every collecting call, where it counts as a task that failed with -ENOMEM. */
 DUET_API duet_task *duet_spawn(duet_fn *fn, void *arg);
 DUET_API duet_task *duet_spawn_with(const duet_task_options *options, duet_fn *fn, void *arg);

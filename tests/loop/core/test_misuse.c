@@ -199,3 +199,65 @@ TEST(time_has_no_overflow)
 	CHECK_OK(run_virtual(wait_beside_a_far_deadline, NULL));
 	CHECK_OK(duet_run(wait_beside_a_far_deadline, NULL));
 }
+
+static int detach_arg(void *arg)
+{
+	duet_detach(arg);
+	return 0;
+}
+
+static int await_arg(void *arg)
+{
+	return duet_await(arg);
+}
+
+static int spawn_when_cancelled(void *arg)
+{
+	(void)arg;
+	CHECK_ERR(duet_sleep(DUET_S(1)), DUET_ECANCELED);
+	for (int i = 0; i < 64;
+	     i++) /* one of them would have the record of a task that was freed */
+		CHECK(duet_spawn(return_arg, (void *)-EPROTO) != NULL);
+	return 0;
+}
+
+static int give_itself_away(void *arg)
+{
+	duet_spawn(*(duet_fn **)arg, duet_self());
+	duet_spawn(spawn_when_cancelled, NULL);
+	CHECK_OK(duet_yield());
+	return 5;
+}
+
+/* The run returns what the main task returned, whoever else has taken it. */
+TEST(run_returns_the_result_of_a_main_task_given_away)
+{
+	CHECK_EQ(run_virtual(give_itself_away, &(duet_fn *){detach_arg}), 5);
+	CHECK_EQ(run_virtual(give_itself_away, &(duet_fn *){await_arg}), 5);
+}
+
+static int spawn_on(void *arg)
+{
+	duet_task *t = duet_spawn_with(&(duet_task_options){.stack_size = (size_t)(uintptr_t)arg},
+				       return_arg, (void *)3);
+
+	return t != NULL ? duet_await(t) : -errno;
+}
+
+/* Stacks of any size are given or refused; none wraps around. */
+TEST(task_stack_of_any_size)
+{
+	static const size_t small[] = {0, 1, 4097, 1 << 20, 1 << 30};
+	static const size_t large[] = {(1 << 30) + 1, ((size_t)1 << 60) + 65536, SIZE_MAX / 2,
+				       SIZE_MAX - 4095, SIZE_MAX};
+
+	for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++)
+		CHECK_EQ(run_virtual(spawn_on, (void *)small[i]), 3);
+	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+		CHECK_ERR(run_virtual(spawn_on, (void *)large[i]), DUET_EINVAL);
+		CHECK_ERR(duet_run_with(&(duet_run_options){.stack_size = large[i]}, return_arg,
+					NULL),
+			  DUET_EINVAL);
+		CHECK_HAS(duet_errmsg(), "at most");
+	}
+}

@@ -1,7 +1,9 @@
+#include "loop/core/sanitizer.h"
 #include "loop/core/stack.h"
 #include "tests/lib/test.h"
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,5 +66,25 @@ TEST(stack_overflow_hits_the_guard)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
 	duet__stack_release(s);
+	duet__stacks_fini(&pool);
+}
+
+/* Where address space is limited, stacks come in slabs as small as it takes. */
+TEST(stack_slabs_shrink_to_what_fits)
+{
+	enum { SIZE = 256 * 1024, COUNT = 700 };
+	struct rlimit r = {(rlim_t)SIZE * COUNT * 3 / 2, (rlim_t)SIZE * COUNT * 3 / 2};
+	static duet__stack *all[COUNT];
+	duet__stacks pool;
+
+#if defined(DUET__ASAN) || defined(DUET__TSAN)
+	SKIP("sanitizers reserve terabytes");
+#endif
+	duet__stacks_init(&pool, SIZE);
+	CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
+	for (int i = 0; i < COUNT; i++)
+		CHECK((all[i] = duet__stack_acquire(&pool)) != NULL);
+	for (int i = 0; i < COUNT; i++)
+		duet__stack_release(all[i]);
 	duet__stacks_fini(&pool);
 }

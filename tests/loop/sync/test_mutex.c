@@ -160,3 +160,36 @@ TEST(mutex_freed_under_a_waiter_says_eclosed)
 {
 	CHECK_OK(run_virtual(free_under_waiter, NULL));
 }
+
+static int lock_and_leave(void *arg)
+{
+	return duet_mutex_lock(arg);
+}
+
+static int lock_in_vain(void *arg)
+{
+	duet_scope s;
+
+	CHECK_ERR(duet_mutex_unlock(arg), DUET_EINVAL);
+	CHECK_ERR(duet_mutex_try_lock(arg), DUET_EAGAIN);
+	CHECK_OK(duet_scope_enter(&s, DUET_MS(5)));
+	CHECK_ERR(duet_mutex_lock(arg), DUET_ECANCELED);
+	return duet_scope_exit(&s) == DUET_ETIMEDOUT ? 0 : -1;
+}
+
+static int orphan(void *arg)
+{
+	duet_mutex *m = duet_mutex_new();
+
+	(void)arg;
+	CHECK_OK(duet_await(duet_spawn(lock_and_leave, m)));
+	CHECK_OK(duet_await(duet_spawn(lock_in_vain, m)));
+	duet_mutex_free(m);
+	return 0;
+}
+
+/* A task that ended with the mutex in hand does not leave it to the next one in its place. */
+TEST(mutex_is_not_inherited)
+{
+	CHECK_OK(duet_run(orphan, NULL));
+}
