@@ -149,6 +149,7 @@ static bool hand_out(duet__worker *w, duet__call *call)
 	call->handed = p->turn;
 	w->given++;
 	p->stats.wait_time += p->turn - call->queued;
+	duet__histogram_add(&p->waited, p->turn - call->queued);
 	return true;
 }
 
@@ -298,6 +299,7 @@ static void learn(duet_pool *p, unsigned job, duet_time took)
 {
 	duet_time *e = &p->expected[job];
 	p->stats.run_time += took;
+	duet__histogram_add(&p->ran, took);
 	if (*e == 0)
 		*e = took;
 	else

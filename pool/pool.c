@@ -193,7 +193,7 @@ static int start_workers(duet_pool *p)
 		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, -1);
 		duet__supervisor_listen(p);
 	}
-	return p->boot_deaths >= p->target && p->boot_crashes == 0 ? p->boot_error : 0;
+	return duet__list_is_empty(&p->workers) && p->boot_crashes == 0 ? p->boot_error : 0;
 }
 
 static void close_attached(duet__attachment *a);
@@ -289,9 +289,10 @@ duet_pool *duet_pool_open(const duet_pool_options *options)
 	if (p == NULL)
 		return duet__fail_null(DUET_ENOMEM);
 	if ((r = pool_start(p, options)) < 0) {
+		const char *what = p->plan.arena_fd >= 0 ? "workers cannot be started"
+							 : "shared memory cannot be made";
 		pool_free(p);
-		return duet__failf_null(r, "the pool's workers cannot be started: %s",
-					duet_strerror(r));
+		return duet__failf_null(r, "the pool's %s: %s", what, duet_strerror(r));
 	}
 	return p;
 }
@@ -461,6 +462,16 @@ static size_t count_running(const duet__worker *w)
 	return first != NULL && duet__call_is_started(first);
 }
 
+static void tell_percentiles(const duet_pool *p, duet_pool_stats_t *out)
+{
+	static const int percents[] = {50, 95, 99};
+	duet_time ran[3], waited[3];
+	duet__histogram_percentiles(&p->ran, percents, ran, 3);
+	duet__histogram_percentiles(&p->waited, percents, waited, 3);
+	out->run_p50 = ran[0], out->run_p95 = ran[1], out->run_p99 = ran[2];
+	out->wait_p50 = waited[0], out->wait_p95 = waited[1], out->wait_p99 = waited[2];
+}
+
 int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out)
 {
 	if (pool == NULL || out == NULL)
@@ -471,6 +482,7 @@ int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out)
 	if (p->loop == NULL && p->owner == getpid())
 		duet__supervisor_listen(p);
 	*out = p->stats;
+	tell_percentiles(p, out);
 	DUET__WORKERS_EACH (w, p) {
 		out->running += count_running(w);
 		if (!duet__worker_is_live(w) || w->pid == 0)

@@ -15,6 +15,7 @@
 #include "loop/core/park.h"
 #include "loop/core/timer.h"
 #include "loop/core/watch.h"
+#include "pool/histogram.h"
 #include "pool/ledger.h"
 #include "pool/zygote.h"
 
@@ -108,6 +109,7 @@ struct duet_pool {
 	duet__list space;        /* tasks waiting for a place in the queue                        */
 	duet__list drained;      /* the closing task, waiting for users == 0                      */
 	duet_pool_stats_t stats; /* the counters only                                           */
+	duet__histogram ran, waited;
 };
 
 #define DUET__TURNED_OUT "the pool was closed before the job had ended"

@@ -186,6 +186,21 @@ TEST(surroundings_without_descriptors)
 	CHECK(opened);
 }
 
+static void limit_processes(int n)
+{
+	if (setgid(54321) != 0 || setuid(54321) != 0)
+		_exit(1);
+	setrlimit(RLIMIT_NPROC, &(struct rlimit){(rlim_t)n, (rlim_t)n});
+}
+
+/* Where only some of the workers can be forked, the pool is smaller. */
+TEST(surroundings_with_few_processes)
+{
+	if (geteuid() != 0)
+		SKIP("needs a user of its own");
+	elsewhere(limit_processes, 4, &(duet_pool_options){.workers = 3});
+}
+
 /* The largest numbers an option can hold are no trouble. */
 TEST(surroundings_with_vast_options)
 {

@@ -15,11 +15,11 @@
  *
  * A worker runs one job at a time, is single-threaded, and keeps its memory from job to job: what
  * a job leaves in static variables, the next one on that worker finds.  A job may do what a
- * program may: allocate, read files, start threads that it also joins, fork, exit, crash.  It shares nothing
- * with the parent but the bytes that go in and come out.  Its standard input is empty, it has no
- * other descriptors of the parent's, and files that it creates are for its user alone.  exit() ends
- * the worker without the program's own exit handlers; what a job has forked ends when it returns
- * from the job, or with the worker, or (a daemon in its own session) with the pool. */
+ * program may: allocate, read files, start threads that it also joins, fork, exit, crash.  It shares
+ * nothing with the parent but the bytes that go in and come out.  Its standard input is empty, it
+ * has no other descriptors of the parent's, and files that it creates are for its user alone.
+ * exit() ends the worker without the program's own exit handlers; what a job has forked ends when it
+ * returns from the job, or with the worker, or (a daemon in a session of its own) with the pool. */
 #ifndef DUET_JOB_H
 #define DUET_JOB_H
 

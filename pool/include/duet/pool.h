@@ -118,6 +118,8 @@ typedef struct duet_pool_stats_t {
 	size_t shared_bytes; /* shared memory held by inputs                                    */
 	duet_time run_time;  /* sum over all jobs */
 	duet_time wait_time; /* sum of the time that calls waited for a worker */
+	duet_time run_p50, run_p95, run_p99;      /* how long 50, 95, 99 % of jobs ran at most,   */
+	duet_time wait_p50, wait_p95, wait_p99;   /* and calls waited: to within an eighth        */
 	pid_t worker_pids[DUET_POOL_MAX_WORKERS]; /* the first .workers of them                 */
 } duet_pool_stats_t;
 
@@ -135,8 +137,7 @@ DUET_API duet_pool *duet_pool_open(const duet_pool_options *options);
  * 32 KiB are lent from it, and not copied.  Cancelled while the job runs, it returns at once and
  * the worker is killed.
  * -> the job's result >= 0, the job's own error, -ENOENT (no such job), -E2BIG, -EINVAL (bytes that
- * are nowhere), -ENOMEM, -EBUSY
- * (the pool is in use by another run), -EAGAIN (.fail_when_full), DUET_ECLOSED, DUET_EWORKER,
+ * are nowhere), -ENOMEM, -EBUSY (the pool is in use by another run), -EAGAIN (.fail_when_full), DUET_ECLOSED, DUET_EWORKER,
  * DUET_ETIMEDOUT, DUET_EPOOL, DUET_ECANCELED, DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_pool_call(duet_pool *pool, const char *job, duet_bytes in,
 					  duet_buf *out);
@@ -161,10 +162,10 @@ DUET_API int duet_pool_stats(const duet_pool *pool, duet_pool_stats_t *out);
 
 /* Stops the workers and frees the pool; NULL is fine.  Inside a run it first waits until every
  * call that was made, and waits for a place in the queue maybe, has ended; further ones return
- * DUET_ECLOSED.  Cancelled meanwhile, it fails
- * the rest with DUET_ECLOSED, closes the pool all the same, and returns DUET_ECANCELED.
- * Buffers that came from the pool stay valid.  -> 0, DUET_ECANCELED, DUET_ECLOSED (it is closed already, or
- * just being closed), -EBUSY (in use by a run of another thread), DUET_EFORKED (the pool is the parent process's) */
+ * DUET_ECLOSED.  Cancelled meanwhile, it fails the rest with DUET_ECLOSED, closes the pool all the
+ * same, and returns DUET_ECANCELED.  Buffers that came from the pool stay valid.
+ * -> 0, DUET_ECANCELED, DUET_ECLOSED (it is closed already, or just being closed), -EBUSY (in use by
+ * a run of another thread), DUET_EFORKED (the pool is the parent process's) */
 DUET_SUSPENDS DUET_API int duet_pool_close(duet_pool *pool);
 
 /* The cores this process may use: what .workers = 0 means. */
