@@ -1,4 +1,4 @@
-"""The measures of bench/pool.c for Python's pools.  usage: pool_python.py executor|pool"""
+"""The measures of bench/pool.c for Python's pools.  usage: pool_python.py executor|pool|pebble"""
 import json
 import multiprocessing
 import os
@@ -49,6 +49,22 @@ class Pool:
         self.pool.join()
 
 
+class Pebble:
+    def __init__(self):
+        from pebble import ProcessPool
+        self.pool = ProcessPool(max_workers=WORKERS, context=context)
+
+    def submit(self, fn, arg):
+        return self.pool.schedule(fn, args=[arg]).result
+
+    def map(self, fn, items, chunk):
+        return list(self.pool.map(fn, items, chunksize=chunk).result())
+
+    def close(self):
+        self.pool.close()
+        self.pool.join()
+
+
 def payload(pool, size, n, window):
     data = os.urandom(1 << 20) * (size >> 20)
     pool.submit(checksum, data)()
@@ -66,7 +82,7 @@ def payload(pool, size, n, window):
 def main():
     kind = sys.argv[1]
     t = now()
-    pool = {"executor": Executor, "pool": Pool}[kind]()
+    pool = {"executor": Executor, "pool": Pool, "pebble": Pebble}[kind]()
     pool.submit(noop, 1)()
     out = {"pool": kind, "start_ms": (now() - t) * 1e3}
     for _ in range(200):
