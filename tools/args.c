@@ -365,5 +365,16 @@ int args_begin(const struct arg_set *set, int argc, char **argv, void *options,
 	if (!result->help)
 		return -1;
 	args_print_help(set, stdout);
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
+	return args_end_output(EXIT_DONE);
+}
+
+int args_end_output(int status)
+{
+	bool was_short = ferror(stdout) != 0; /* then errno is of something else by now */
+
+	if (fflush(stdout) == 0 && !was_short)
+		return status;
+	fprintf(stderr, "duet: cannot write standard output%s%s\n", was_short ? "" : ": ",
+		was_short ? "" : strerror(errno));
+	return EXIT_OUTPUT;
 }

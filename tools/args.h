@@ -65,4 +65,8 @@ void args_print_help(const struct arg_set *set, FILE *to);
 int args_begin(const struct arg_set *set, int argc, char **argv, void *options,
 	       struct arg_result *result);
 
+/* The usual end of one that prints: what it printed has reached standard output, or it says why not.
+ * -> status, or EXIT_OUTPUT */
+int args_end_output(int status);
+
 #endif

@@ -137,5 +137,5 @@ int cmd_check(int argc, char **argv)
 	}
 	r = check(&o, &in);
 	input_close(&in);
-	return fflush(stdout) == 0 ? r : EXIT_OUTPUT;
+	return args_end_output(r);
 }

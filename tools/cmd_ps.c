@@ -212,5 +212,5 @@ int cmd_ps(int argc, char **argv)
 		}
 		r = ask(pid);
 	}
-	return fflush(stdout) == 0 ? r : EXIT_OUTPUT;
+	return args_end_output(r);
 }

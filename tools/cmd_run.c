@@ -1,5 +1,6 @@
 /* duet run: sets up what run/engine.c drives.  The order matters: the pool forks, so it comes before
  * the key is read and before anything starts a thread. */
+#include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/input/template.h"
 #include "tools/run/engine.h"
@@ -228,7 +229,7 @@ static int dry_run(struct engine *e)
 	if (e->meter.price_in > 0)
 		printf(", %.4f USD for the prompts", bytes / 4 * e->meter.price_in / 1e6);
 	puts("; nothing was sent");
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
+	return args_end_output(EXIT_DONE);
 }
 
 /* --- the run --- */

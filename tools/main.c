@@ -1,5 +1,6 @@
 /* duet: batches of LLM calls that finish, in order, whatever happens.  This file finds the command;
  * each lives in cmd_NAME.c. */
+#include "tools/args.h"
 #include "tools/commands.h"
 
 #include <dlfcn.h>
@@ -34,7 +35,7 @@ static int print_help(void)
 	     "  duet demo\n"
 	     "  echo '{\"prompt\":\"Hello\"}' | duet run --mock\n\n"
 	     "duet COMMAND --help tells the options; man duet tells the rest.");
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
+	return args_end_output(EXIT_DONE);
 }
 
 /* What is linked at run time.  The libraries below duet are none of this program's business, but
@@ -55,7 +56,7 @@ static int print_version(void)
 	print_library("curl", "curl_version");
 	print_library("nng", "nng_version");
 	print_library("cJSON", "cJSON_Version");
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OUTPUT;
+	return args_end_output(EXIT_DONE);
 }
 
 static bool is(const char *word, const char *one, const char *other)

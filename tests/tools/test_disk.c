@@ -165,3 +165,22 @@ TEST(disk_standard_files_that_are_closed_stay_so)
 			CHECK_HAS(p.err, "cannot write standard output: Bad file descriptor");
 	}
 }
+
+/* Each command that prints says so when nobody could have read it. */
+TEST(disk_full_under_standard_output_is_told_by_every_command)
+{
+	static const char *const commands[] = {"--help",      "--version",          "run --help",
+					       "mock --help", "check --help",       "demo --help",
+					       "check %s/in", "run %s/in --dry-run"};
+	struct program_options o = {.out_fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+	struct program p;
+
+	CHECK(o.out_fd > 0);
+	rows_write("in", 300);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		program_run_with(&p, &o, commands[i]);
+		CHECK_EQ(p.status, 74);
+		CHECK_HAS(p.err, "cannot write standard output");
+	}
+	close(o.out_fd);
+}
