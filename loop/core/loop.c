@@ -159,9 +159,15 @@ static void close_attachments(duet_loop *loop)
 
 /* A turn. */
 
+static bool is_outside_waited_for(const duet_loop *loop)
+{
+	return loop->external > 0 || loop->holds > 0;
+}
+
+/* Whether something may come, even if no task waits for it. */
 static bool is_outside_involved(const duet_loop *loop)
 {
-	return loop->external > 0 || loop->holds > 0 || loop->lent;
+	return is_outside_waited_for(loop) || loop->lent;
 }
 
 /* How long the loop may sleep; DUET_FOREVER: until the outside wakes it. */
@@ -189,7 +195,9 @@ static void advance_virtual(duet_loop *loop, duet_time wait)
 	loop->real = real;
 	if (wait == 0 || next == DUET_FOREVER)
 		return;
-	if (!is_outside_involved(loop) || flowed > next)
+	if (!is_outside_waited_for(loop) && duet__ready_count(&loop->ready) > 0)
+		return; /* a post came first */
+	if (!is_outside_waited_for(loop) || flowed > next)
 		flowed = next;
 	if (flowed > loop->now)
 		loop->now = flowed;
@@ -197,7 +205,8 @@ static void advance_virtual(duet_loop *loop, duet_time wait)
 
 static void poll_outside(duet_loop *loop, duet_time wait)
 {
-	bool jumps = duet__loop_is_virtual(loop) && !is_outside_involved(loop);
+	bool jumps =
+		duet__loop_is_virtual(loop) && !is_outside_waited_for(loop) && wait != DUET_FOREVER;
 
 	if (jumps)
 		loop->real = duet__clock_monotonic();

@@ -158,6 +158,8 @@ int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg)
 	if (loop == NULL || fn == NULL)
 		return duet__failf(DUET_EINVAL,
 				   loop == NULL ? "no loop to post to" : "no function to post");
+	if (loop->forked)
+		return duet__fail(DUET_EFORKED);
 	int r = duet__mailbox_post(loop->mailbox, fn, arg);
 	if (r == DUET_ECLOSED)
 		return duet__failf(r, "the run is ending: its loop takes no more posts");

@@ -66,6 +66,15 @@ static void on_deadline(void *timer)
 		s->observed = true;
 }
 
+/* A scope entered twice would be its own outer one, without end. */
+static bool is_entered(const duet_task *t, const duet_scope *s)
+{
+	for (const duet_scope *o = t->scope; o != NULL; o = o->outer)
+		if (o == s)
+			return true;
+	return false;
+}
+
 static int enter(duet_scope *s, duet_time limit, bool shield)
 {
 	duet_task *self = duet__current;
@@ -75,6 +84,9 @@ static int enter(duet_scope *s, duet_time limit, bool shield)
 		return r;
 	if (s == NULL)
 		return duet__failf(DUET_EINVAL, "no scope to enter");
+	if (is_entered(self, s))
+		return duet__failf(DUET_EINVAL, "this scope is entered already: leave it first, "
+						"on every way out of its function");
 	*s = (duet_scope){.outer = self->scope, .task = self, .shield = shield};
 	s->timer.fire = on_deadline;
 	s->timer.flags = DUET__TIMER_LATE;

@@ -75,6 +75,7 @@ static int wait(duet_task *const tasks[], size_t n, size_t want, duet_time timeo
 	struct look few[FEW], *looks = few;
 	struct vigil v = {.waiter = DUET__WAITER_(v.waiter, "some of its tasks", false),
 			  .timer.fire = on_time,
+			  .timer.flags = DUET__TIMER_LATE,
 			  .want = want < n ? want : n,
 			  .possible = n,
 			  .only_ok = only_ok};

@@ -23,8 +23,8 @@ DUET_SUSPENDS DUET_API int duet_gather(duet_task *tasks[], size_t n, int results
 /* Takes all.  Waits for every one whatever happens.  -> how many failed, DUET_ECANCELED */
 DUET_SUSPENDS DUET_API int duet_settle(duet_task *tasks[], size_t n, int results[]);
 
-/* Keeps all.  Waits until `want` (at most n) are done or time is up.  -> how many are done,
- * DUET_ECANCELED, -ENOMEM */
+/* Keeps all.  Waits until `want` (at most n) are done or time is up; what ends in that very turn of
+ * the loop still counts.  -> how many are done, DUET_ECANCELED, -ENOMEM */
 DUET_SUSPENDS DUET_API int duet_wait(duet_task *const tasks[], size_t n, size_t want,
 				     duet_time timeout);
 

@@ -85,7 +85,7 @@ DUET_API duet_loop *duet_loop_current(void);
 /* Has fn(arg) called soon on the loop's thread, not in a task: it must not suspend, but may
  * spawn, set events and put into queues with the try_ calls.  Any thread.  In order per thread.
  * A call that was accepted happens exactly once, at the latest when the run ends.
- * -> 0, -ENOMEM, DUET_ECLOSED (the run is ending) */
+ * -> 0, -ENOMEM, DUET_ECLOSED (the run is ending), DUET_EFORKED */
 DUET_API int duet_post(duet_loop *loop, void (*fn)(void *arg), void *arg);
 
 /* Has a task that overflows its stack named on stderr, with its spawn site, before the process dies

@@ -37,7 +37,8 @@ typedef struct duet_scope {
 DUET_BEGIN_DECLS
 
 /* Bounds what follows by limit (DUET_FOREVER: no deadline; <= 0: expired at once).
- * -> 0, -ENOMEM, DUET_ENOTASK.  On failure the scope is not entered. */
+ * -> 0, -ENOMEM, DUET_ENOTASK, -EINVAL (NULL, or entered already).  On failure the scope is not
+ * entered. */
 DUET_API int duet_scope_enter(duet_scope *s, duet_time limit);
 
 /* The same, and cancellation from outside (outer scopes, duet_cancel) cannot reach what follows;

@@ -181,6 +181,24 @@ TEST(wait_returns_at_the_nth_completion)
 	CHECK_OK(run_virtual(wait_n, NULL));
 }
 
+static int wait_to_the_moment(void *arg)
+{
+	duet_task *t[10];
+
+	(void)arg;
+	for (int i = 0; i < 10; i++)
+		t[i] = WORK(10 * (i + 1));
+	CHECK_EQ(duet_wait(t, 10, 10, DUET_MS(50)), 5);
+	CHECK_EQ(duet_wait_ok(t, 10, 10, DUET_MS(20)), 7);
+	return duet_settle(t, 10, NULL);
+}
+
+/* What ends in the very turn in which the time is up still counts. */
+TEST(wait_counts_what_ends_as_time_is_up)
+{
+	CHECK_OK(run_virtual(wait_to_the_moment, NULL));
+}
+
 static int wait_ok(void *arg)
 {
 	duet_task *t[] = {WORK(10 | FAIL), WORK(20), WORK(30), WORK(40 | FAIL), NULL};

@@ -75,6 +75,27 @@ TEST(scope_refuses_null)
 	CHECK_OK(duet_run(use_no_scope, NULL));
 }
 
+static int enter_twice(void *arg)
+{
+	duet_scope outer, inner;
+
+	(void)arg;
+	CHECK_OK(duet_scope_enter(&outer, DUET_S(1)));
+	CHECK_ERR(duet_scope_enter(&outer, DUET_S(2)), DUET_EINVAL);
+	CHECK_OK(duet_scope_enter(&inner, DUET_S(2)));
+	CHECK_ERR(duet_scope_shield(&outer, DUET_S(2)), DUET_EINVAL);
+	CHECK_HAS(duet_errmsg(), "entered already");
+	CHECK_OK(duet_scope_exit(&inner));
+	CHECK_OK(duet_scope_exit(&outer));
+	return duet_sleep(DUET_S(3));
+}
+
+/* A scope that is entered already is refused, and stays as it was. */
+TEST(scope_refuses_to_be_entered_twice)
+{
+	CHECK_OK(run_virtual(enter_twice, NULL));
+}
+
 static int leave_scope_open(void *arg)
 {
 	duet_scope s;

@@ -151,6 +151,54 @@ TEST(post_when_the_run_ends_may_spawn)
 	CHECK_EQ(posted.calls, 1);
 }
 
+static void set_event(void *arg)
+{
+	duet_event_set(arg);
+}
+
+static int jump_after_a_post(void *arg)
+{
+	duet_event *posted_event = duet_event_new();
+
+	(void)arg;
+	CHECK_OK(duet_post(duet_loop_current(), set_event, posted_event));
+	duet_task *t = duet_spawn(sleep_long, NULL);
+	CHECK_OK(duet_event_wait(posted_event));
+	CHECK_EQ(duet_now(), 0);
+	CHECK_OK(duet_await(t));
+	CHECK_EQ(duet_now(), DUET_S(3600));
+	duet_event_free(posted_event);
+	return 0;
+}
+
+/* Virtual time jumps, too, in a run that another thread might post to; what was posted comes first. */
+TEST(virtual_clock_jumps_behind_posts)
+{
+	CHECK_OK(run_virtual(jump_after_a_post, NULL));
+}
+
+static int post_after_fork(void *arg)
+{
+	duet_loop *loop = duet_loop_current();
+	pid_t pid = fork();
+	int status;
+
+	(void)arg;
+	if (pid == 0)
+		_exit(duet_post(loop, on_post, NULL) == DUET_EFORKED ? 0 : 1);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	return 0;
+}
+
+/* A forked child cannot post to its parent's loop. */
+TEST(post_of_a_forked_child_is_refused)
+{
+	if (test_is_tsan())
+		SKIP("a coroutine that forks confuses ThreadSanitizer");
+	CHECK_OK(duet_run(post_after_fork, NULL));
+}
+
 static int fork_inside(void *arg)
 {
 	pid_t pid = fork();
