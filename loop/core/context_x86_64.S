@@ -1,10 +1,10 @@
 /* Where every task's stack begins, for x86-64 (System V ABI).  The switch itself is in context.h. */
 #if defined(__x86_64__) && !defined(DUET_UCONTEXT)
 
-#if defined(__CET__)
-#include <cet.h>
+#if defined(__CET__) && (__CET__ & 1) != 0
+#define ENDBR endbr64
 #else
-#define _CET_ENDBR
+#define ENDBR
 #endif
 
 	.text
@@ -21,7 +21,7 @@ duet__context_first:
 	.globl	duet__context_start
 	.hidden	duet__context_start
 duet__context_start:
-	_CET_ENDBR
+	ENDBR
 	popq	%rax
 	xorl	%ebp, %ebp
 	call	*%rax
@@ -29,6 +29,16 @@ duet__context_start:
 	.cfi_endproc
 	.size	duet__context_first, . - duet__context_first
 
+#endif
+
+#if defined(__x86_64__) && !defined(DUET_UCONTEXT) && defined(__CET__) && (__CET__ & 1) != 0
+/* Says that indirect branches are tracked.  It does not say, as <cet.h> would, that there may be a
+ * shadow stack: the switch leaves that behind, and the linker turns it off for whoever has this. */
+	.section .note.gnu.property, "a", @note
+	.p2align 3
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 1, 0
 #endif
 
 	.section .note.GNU-stack, "", @progbits

@@ -232,7 +232,8 @@ static void turn(duet_loop *loop)
 {
 	duet_time wait;
 
-	duet__stacks_trim(&loop->stacks);
+	for (duet__stacks *s = &loop->stacks; s != NULL; s = s->next)
+		duet__stacks_trim(s);
 	run_hooks(loop);
 	wait = time_to_wait(loop);
 	if (wait == DUET_FOREVER && !is_outside_involved(loop) &&
