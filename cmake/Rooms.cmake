@@ -79,6 +79,8 @@ function(duet_assemble target)
   target_link_options(${target} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack,-Bsymbolic-functions)
   if(DUET_SANITIZE)
     target_link_options(${target} PUBLIC -fsanitize=${DUET_SANITIZE})
+  else() # the sanitizers' own symbols come with the program
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/loop/include>
