@@ -41,7 +41,8 @@ static int fail_at(const struct addrinfo *info, int code)
 	return duet__failf(code, "listen on %s: %s", where, duet_strerror(code));
 }
 
-/* A socket file that nobody listens on any more is in the way, and may go. */
+/* A socket file that no process has any more is in the way, and may go.  Asked for datagrams, a
+ * listener that is alive refuses without hearing of it. */
 static void remove_stale(const struct addrinfo *info)
 {
 	const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)info->ai_addr;
@@ -50,7 +51,7 @@ static void remove_stale(const struct addrinfo *info)
 
 	if (lstat(name->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
 		return;
-	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (probe < 0)
 		return;
 	if (connect(probe, info->ai_addr, info->ai_addrlen) != 0 && errno == ECONNREFUSED)

@@ -318,6 +318,45 @@ TEST(listener_unix_file_of_others_stays)
 	CHECK_EQ(access(path, F_OK), -1);
 }
 
+static int take_first_client(void *arg)
+{
+	const char *url = arg;
+	duet_listener *l = duet_listen(url);
+	duet_stream *near, *far;
+	char c = 0;
+
+	CHECK(l != NULL);
+	CHECK(duet_listen(url) == NULL);
+	CHECK((near = duet_connect(url)) != NULL);
+	CHECK((far = duet_accept(l)) != NULL);
+	CHECK_OK(duet_stream_write(near, "!", 1));
+	CHECK_EQ(duet_stream_read(far, &c, 1), 1);
+	CHECK_EQ(c, '!');
+	duet_stream_close(near);
+	duet_stream_close(far);
+	duet_listener_close(l);
+	return 0;
+}
+
+/* Who would listen where somebody does leaves no client there; nor is a socket replaced that is
+ * bound, and about to listen. */
+TEST(listener_unix_is_not_disturbed)
+{
+	char url[256];
+	const char *path = url + strlen("unix://");
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(url, sizeof(url), "unix://%s/s", test_scratch());
+	CHECK_OK(duet_run(take_first_client, url));
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	CHECK_EQ(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	CHECK(duet_listen(url) == NULL);
+	CHECK_EQ(errno, EADDRINUSE);
+	close(fd);
+	CHECK_EQ(unlink(path), 0);
+}
+
 /* --- errors --- */
 
 static int listen_badly(void *arg)
