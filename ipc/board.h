@@ -4,6 +4,7 @@
  *     claim[ticket]   OFFERED --worker--> STARTED           the job runs, or its result is lost
  *                     OFFERED --parent--> REVOKED           taken back: the worker skips it
  *                     STARTED | CANCEL    by the parent     please stop (duet_job_cancelled)
+ *     running         id of the job begun last: says which, should the claims be spoilt
  *     lease[slot]     1 while the parent reads a region of the worker's arena, 0 given back
  *     outbox[2]       result frames, filled in turn; the one before `current` may still be on its
  *                     way, so the last two messages can always be read here
@@ -40,6 +41,7 @@ typedef struct duet__board {
 	_Atomic uint8_t lease[DUET__LEASES];
 	_Atomic uint32_t current; /* the outbox being filled: 0 or 1                            */
 	duet__outbox outbox[2];
+	_Atomic uint64_t running; /* far from the claims                                     */
 } duet__board;
 
 /* Worker: false if the job was taken back. */

@@ -318,6 +318,8 @@ static duet_time time_told(const duet__call *call, uint64_t nanos)
 
 static int take_reply(duet__worker *w, const duet__frame *f, duet_buf *out)
 {
+	if ((f->flags & DUET__FRAME_SHARED) != 0 && f->length > w->pool->plan.options.max_payload)
+		return DUET_EPROTO;
 	if ((f->flags & DUET__FRAME_SHARED) != 0)
 		return duet__memory_lend(w->memory, f->offset, f->length, f->slot, out);
 	if (f->size > 0)
@@ -385,9 +387,18 @@ static bool on_hello(duet__worker *w, const duet__frame *f)
 	return w->greeted;
 }
 
+/* Of a call that was not taken back it is a lie: that call stays in the hand until the death. */
+static bool on_skipped(duet__worker *w, const duet__frame *f)
+{
+	duet__call *call;
+	if (duet__hand_find(&w->hand, f->ticket, f->job) != NULL)
+		return false;
+	duet__ledger_answer(&w->pool->ledger, &w->hand, f->ticket, f->job, &call);
+	return true;
+}
+
 static bool on_frame(duet__worker *w, const duet__frame *f)
 {
-	duet__call *skipped;
 	if (f->epoch != w->epoch || (!w->greeted && f->type != DUET__FRAME_HELLO))
 		return false;
 	switch (f->type) {
@@ -399,9 +410,7 @@ static bool on_frame(duet__worker *w, const duet__frame *f)
 	case DUET__FRAME_RESULT:
 		return on_result(w, f);
 	case DUET__FRAME_SKIPPED:
-		return !duet__ledger_answer(&w->pool->ledger, &w->hand, f->ticket, f->job,
-					    &skipped) ||
-		       skipped == NULL;
+		return on_skipped(w, f);
 	case DUET__FRAME_TIRED:
 		w->tired = true;
 		return true;

@@ -107,6 +107,7 @@ bool duet__ledger_answer(duet__ledger *l, duet__hand *h, unsigned ticket, uint64
 	if (!is_right(h, ticket, id))
 		return false;
 	*call = h->calls[ticket];
+	h->answered = id;
 	h->ids[ticket] = 0;
 	h->taken--;
 	if (*call != NULL) {
@@ -116,16 +117,21 @@ bool duet__ledger_answer(duet__ledger *l, duet__hand *h, unsigned ticket, uint64
 	return true;
 }
 
-bool duet__ledger_take_back(duet__ledger *l, duet__call *call, duet_time now)
+static void queue_again(duet__ledger *l, duet__call *call, duet_time now)
 {
-	assert(call->state == DUET__CALL_HELD);
-	if (!duet__board_revoke(&call->hand->claims[call->ticket]))
-		return false;
 	duet_time queued = call->queued;
 	leave_hand(l, call);
 	call->state = DUET__CALL_OVER;
 	duet__ledger_submit(l, call, now, true);
 	call->queued = queued;
+}
+
+bool duet__ledger_take_back(duet__ledger *l, duet__call *call, duet_time now)
+{
+	assert(call->state == DUET__CALL_HELD);
+	if (!duet__board_revoke(&call->hand->claims[call->ticket]))
+		return false;
+	queue_again(l, call, now);
 	return true;
 }
 
@@ -143,12 +149,36 @@ duet__hand *duet__ledger_drop(duet__ledger *l, duet__call *call)
 	return running;
 }
 
+static bool knows(const duet__hand *h, uint64_t id)
+{
+	if (id == h->answered)
+		return true;
+	for (unsigned i = 0; i < DUET__TICKETS; i++)
+		if (h->ids[i] == id)
+			return true;
+	return false;
+}
+
+/* Ids rise in the order in which jobs are handed out. */
+static bool may_have_begun(const duet__hand *h, const duet__call *call)
+{
+	uint32_t claim = atomic_load(&h->claims[call->ticket]);
+	if ((claim & ~(uint32_t)DUET__CLAIM_CANCEL) == DUET__CLAIM_STARTED || h->running == NULL)
+		return true;
+	uint64_t last = atomic_load(h->running);
+	return call->id <= last || !knows(h, last);
+}
+
 void duet__ledger_lost(duet__ledger *l, duet__hand *h, duet_time now, duet__list *lost)
 {
 	while (h->count > 0) { /* from the last, so that those queued again keep their order */
 		duet__call *call = duet__call_of(h->order.prev);
 		if (duet__ledger_take_back(l, call, now))
 			continue;
+		if (!may_have_begun(h, call)) {
+			queue_again(l, call, now);
+			continue;
+		}
 		leave_hand(l, call);
 		call->state = DUET__CALL_OVER;
 		duet__list_append(lost->next, &call->node);

@@ -67,6 +67,8 @@ typedef struct duet__hand {
 	uint64_t ids[DUET__TICKETS];      /* 0 = the ticket is free                            */
 	duet__call *calls[DUET__TICKETS]; /* NULL = the call has gone                          */
 	_Atomic uint32_t *claims;         /* on the worker's board                             */
+	_Atomic uint64_t *running;        /* there, too; or NULL                               */
+	uint64_t answered;                /* the id answered last                              */
 	unsigned next;                    /* ticket to try first                               */
 } duet__hand;
 
@@ -105,7 +107,8 @@ bool duet__ledger_take_back(duet__ledger *l, duet__call *call, duet_time now);
 duet__hand *duet__ledger_drop(duet__ledger *l, duet__call *call);
 
 /* The worker is dead: queues what it had not started again, and moves the calls that it had, now
- * OVER, to *lost. */
+ * OVER, to *lost.  A claim that makes no sense is judged by the job begun last, as jobs are begun
+ * in order; if that makes no sense either, the call is lost. */
 void duet__ledger_lost(duet__ledger *l, duet__hand *h, duet_time now, duet__list *lost);
 
 static inline duet__call *duet__call_of(duet__list *node)

@@ -133,6 +133,7 @@ static int spawn(duet_pool *p)
 	int r = duet__memory_open(p->plan.replies_size, &w->memory);
 	if (r == 0) {
 		w->hand.claims = w->memory->board->claim;
+		w->hand.running = &w->memory->board->running;
 		r = order_spawn(w);
 	}
 	if (r == 0 && p->loop != NULL)

@@ -237,6 +237,7 @@ static void run_job(const duet__frame *f)
 				   .epoch = worker.epoch});
 		return;
 	}
+	atomic_store_explicit(&worker.board->running, f->job, memory_order_relaxed);
 	prepare(&worker.job, f);
 	answer(f, call(&worker.job, f->code));
 	examine();

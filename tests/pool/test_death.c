@@ -472,6 +472,7 @@ static int crash_at_start(void *arg)
 static int crash_each_start(void *arg)
 {
 	duet_time start = duet_now();
+	CHECK_GE(jobs_pid(pool), 1); /* the first has started */
 	int fd = open(arg, O_WRONLY | O_CREAT, 0600);
 	close(fd);
 	CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);

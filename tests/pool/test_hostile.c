@@ -112,6 +112,14 @@ static int job_confuse(duet_job *job)
 	return 0;
 }
 
+/* Overwrites all claims with the byte in the input. */
+static int job_spoil(duet_job *job)
+{
+	int byte = (int)seed_of(job);
+	memset((void *)own_board(), byte, sizeof(((duet__board *)0)->claim));
+	return 0;
+}
+
 static int job_close(duet_job *job)
 {
 	(void)job;
@@ -140,6 +148,7 @@ static duet_pool *open_pool(void)
 	CHECK_OK(duet_job_register("babble", job_babble));
 	CHECK_OK(duet_job_register("confuse", job_confuse));
 	CHECK_OK(duet_job_register("close", job_close));
+	CHECK_OK(duet_job_register("spoil", job_spoil));
 	CHECK_OK(duet_job_register("overreach", job_overreach));
 	return jobs_pool(&(duet_pool_options){.workers = 3, .job_timeout = DUET_S(1)});
 }
@@ -188,6 +197,39 @@ TEST_WITHIN(hostile_workers_harm_themselves, 60)
 {
 	pool = open_pool();
 	CHECK_OK(attack_on_large_stacks(test_seed()));
+	CHECK_OK(duet_pool_close(pool));
+}
+
+static int echo_task(void *arg)
+{
+	(void)arg;
+	return duet_pool_call(pool, "echo", DUET_STR("x"), NULL);
+}
+
+static int spoil_claims(void *arg)
+{
+	static const char *const bytes[] = {"0", "71", "255", "1"};
+	duet_task *behind[20];
+	(void)arg;
+	for (int i = 0; i < 200; i++)
+		CHECK_OK(echo_task(NULL)); /* now they are known to be quick, and many are held */
+	for (int n = 0; n < 4; n++) {
+		for (int i = 0; i < 10; i++)
+			behind[i] = duet_spawn(echo_task, NULL);
+		duet_yield();
+		duet_pool_call(pool, "spoil", DUET_STR(bytes[n]), NULL);
+		for (int i = 10; i < 20; i++)
+			behind[i] = duet_spawn(echo_task, NULL);
+		CHECK_OK(duet_gather(behind, 20, NULL));
+	}
+	return 0;
+}
+
+/* Jobs that a worker held, and had not begun, survive that another spoilt their claims. */
+TEST(hostile_claims_cost_nobody_else)
+{
+	pool = open_pool();
+	CHECK_OK(duet_run(spoil_claims, NULL));
 	CHECK_OK(duet_pool_close(pool));
 }
 

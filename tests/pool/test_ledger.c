@@ -121,6 +121,35 @@ TEST(ledger_lost_worker)
 	CHECK(duet__ledger_next(&ledger, 10) == &waiting);
 }
 
+static void lose_spoilt(uint64_t running, size_t expected)
+{
+	setup();
+	duet__call c[4];
+	_Atomic uint64_t begun = 0;
+	duet__list lost;
+	hands[0].running = &begun;
+	for (int i = 0; i < 4; i++) {
+		c[i] = new_call(5);
+		duet__ledger_hand(&ledger, &hands[0], submit(&c[i], i));
+		claims[0][c[i].ticket] = 0x47474747;
+	}
+	atomic_store(&begun, running < 4 ? c[running].id : running);
+	duet__list_init(&lost);
+	duet__ledger_lost(&ledger, &hands[0], 10, &lost);
+	CHECK_EQ(ledger.queued, 4 - expected);
+	CHECK_EQ(ledger.held, 0);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(c[i].state, i < expected ? DUET__CALL_OVER : DUET__CALL_QUEUED);
+}
+
+/* Claims that make no sense are judged by the job begun last; if that makes none, all are lost. */
+TEST(ledger_lost_worker_with_spoilt_claims)
+{
+	lose_spoilt(0, 1);
+	lose_spoilt(2, 3);
+	lose_spoilt(12345, 4);
+}
+
 /* ---- against a model ---- */
 
 enum { CALLS = 40, HANDS = 3, STEPS = 200000 };
