@@ -259,7 +259,7 @@ int journal_start(struct journal *j, duet_bytes head)
 	if (ftruncate(j->fd, 0) < 0)
 		return -errno;
 	j->end = j->live = 0;
-	j->noted.len = j->sealed.len = 0;
+	j->noted.n = j->sealed.n = 0;
 	r = append(j, KIND_HEAD, DUET_STR(magic), head);
 	if (r == 0 && fsync(j->fd) < 0)
 		r = -errno;
@@ -300,39 +300,77 @@ int journal_line(const struct journal *j, const struct journal_row *row, struct 
 	return n < (ssize_t)row->len ? -EIO : out->is_short ? -ENOMEM : 0;
 }
 
+static int make_room(struct journal_rows *to, size_t n)
+{
+	size_t room = to->room > 0 ? to->room : 64;
+	struct journal_row *rows;
+
+	while (room < n)
+		room *= 2;
+	if (room == to->room)
+		return 0;
+	rows = realloc(to->rows, room * sizeof *rows);
+	if (rows == NULL)
+		return -ENOMEM;
+	to->rows = rows;
+	to->room = room;
+	return 0;
+}
+
 int journal_note(struct journal *j, const struct journal_row *row)
+{
+	if (make_room(&j->noted, j->noted.n + 1) < 0)
+		return -ENOMEM;
+	j->noted.rows[j->noted.n++] = *row;
+	return 0;
+}
+
+/* All or none: a mark says how long the output is with all of them in it. */
+bool journal_seal(struct journal *j)
+{
+	struct journal_rows *s = &j->sealed;
+
+	if (j->noted.n == 0)
+		return s->n > 0;
+	if (make_room(s, s->n + j->noted.n) < 0)
+		return false;
+	memcpy(s->rows + s->n, j->noted.rows, j->noted.n * sizeof *s->rows);
+	s->n += j->noted.n;
+	j->noted.n = 0;
+	return true;
+}
+
+static void add_pair(struct text *pairs, const struct journal_row *row)
 {
 	unsigned char pair[PAIR];
 
 	put64(pair, row->index | (row->ok ? 0 : FAILED));
 	put64(pair + 8, row->key);
-	text_add(&j->noted, pair, PAIR);
-	return j->noted.is_short ? -ENOMEM : 0;
-}
-
-bool journal_seal(struct journal *j)
-{
-	text_add(&j->sealed, j->noted.data, j->noted.len);
-	j->noted.len = 0;
-	j->noted.is_short |= j->sealed.is_short;
-	return j->sealed.len > 0;
+	text_add(pairs, pair, PAIR);
 }
 
 int journal_add_mark(struct journal *j, const struct journal_mark *mark)
 {
 	unsigned char fixed[MARK_FIXED];
+	struct text pairs = {0};
 	int r;
 
+	for (size_t i = 0; i < j->sealed.n; i++)
+		add_pair(&pairs, &j->sealed.rows[i]);
+	if (pairs.is_short) {
+		text_free(&pairs);
+		return -ENOMEM;
+	}
 	put64(fixed, mark->output);
 	put64(fixed + 8, mark->errors);
 	put64(fixed + 16, mark->ok);
 	put64(fixed + 24, mark->failed);
-	r = append(j, KIND_MARK, DUET_BYTES(fixed, MARK_FIXED),
-		   DUET_BYTES(j->sealed.data, j->sealed.len));
+	r = append(j, KIND_MARK, DUET_BYTES(fixed, MARK_FIXED), DUET_BYTES(pairs.data, pairs.len));
 	if (r == 0) {
-		j->live += FRAME + MARK_FIXED + j->sealed.len;
-		j->sealed.len = 0;
+		j->live += FRAME + MARK_FIXED + pairs.len;
+		j->sealed.n = 0;
 	}
+	text_free(&pairs);
 	return r;
 }
 
@@ -380,8 +418,8 @@ void journal_close(struct journal *j)
 	if (j->path != NULL && j->fd >= 0)
 		close(j->fd);
 	free(j->path);
-	text_free(&j->noted);
-	text_free(&j->sealed);
+	free(j->noted.rows);
+	free(j->sealed.rows);
 	*j = (struct journal){.fd = -1};
 }
 
@@ -450,36 +488,68 @@ static int fill_compact(struct journal *j, struct journal_row *const rows[], siz
 	return r;
 }
 
+/* Those given, and those that no mark covers yet. */
+static struct journal_row **join(struct journal *j, struct journal_row *const rows[], size_t *n)
+{
+	size_t given = *n;
+	struct journal_row **all = malloc((given + j->sealed.n + j->noted.n + 1) * sizeof *all);
+
+	if (all == NULL)
+		return NULL;
+	if (given > 0)
+		memcpy(all, rows, given * sizeof *all);
+	for (size_t i = 0; i < j->sealed.n; i++)
+		all[(*n)++] = &j->sealed.rows[i];
+	for (size_t i = 0; i < j->noted.n; i++)
+		all[(*n)++] = &j->noted.rows[i];
+	return all;
+}
+
+static void replace(struct journal *j, struct journal *with)
+{
+	close(j->fd);
+	j->fd = with->fd;
+	j->end = with->end;
+	j->live = with->live;
+	with->fd = -1;
+}
+
+static int write_compact(struct journal *j, struct journal_row **all, size_t n, struct journal *to)
+{
+	struct journal_row *before = malloc((n + 1) * sizeof *before);
+	int r = before != NULL ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		before[i] = *all[i];
+	if (r == 0)
+		to->fd = open(to->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r == 0 && (to->fd < 0 || flock(to->fd, LOCK_EX | LOCK_NB) < 0))
+		r = -errno;
+	if (r == 0 && (r = fill_compact(j, all, n, to)) < 0)
+		for (size_t i = 0; i < n; i++)
+			*all[i] = before[i];
+	free(before);
+	return r;
+}
+
 int journal_compact(struct journal *j, struct journal_row *const rows[], size_t n)
 {
 	struct journal to = {.fd = -1};
-	struct journal_row *before = malloc((n + 1) * sizeof *before);
-	int r = before != NULL && asprintf(&to.path, "%s.new", j->path) >= 0 ? 0 : -ENOMEM;
+	struct journal_row **all = join(j, rows, &n);
+	int r = all != NULL && asprintf(&to.path, "%s.new", j->path) >= 0 ? 0 : -ENOMEM;
 
 	if (r < 0) {
-		free(before);
+		free(all);
 		return r;
 	}
-	for (size_t i = 0; i < n; i++)
-		before[i] = *rows[i];
-	to.fd = open(to.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (to.fd < 0 || flock(to.fd, LOCK_EX | LOCK_NB) < 0)
-		r = -errno;
-	if (r == 0)
-		r = fill_compact(j, rows, n, &to);
+	r = write_compact(j, all, n, &to);
 	if (r == 0) {
-		close(j->fd);
-		j->fd = to.fd;
-		j->end = to.end;
-		j->live = to.live;
-		to.fd = -1;
+		replace(j, &to);
 	} else if (to.fd >= 0) {
-		for (size_t i = 0; i < n; i++)
-			*rows[i] = before[i];
 		close(to.fd);
 		unlink(to.path);
 	}
 	free(to.path);
-	free(before);
+	free(all);
 	return r;
 }

@@ -19,21 +19,24 @@
 
 #include "tools/text.h"
 
-struct journal {
-	int fd;
-	char *path;
-	uint64_t end;       /* where the next record goes                                     */
-	uint64_t live;      /* bytes of records that a compact journal would hold too         */
-	struct text noted;  /* rows since the last seal: pairs of index and key              */
-	struct text sealed; /* the same, for the mark that comes next                        */
-};
-
 /* What a row that has ended left. */
 struct journal_row {
 	uint64_t index, key;
 	uint32_t ok;     /* 1 = it succeeded                                               */
 	uint64_t offset; /* of its line in the journal                                     */
 	uint32_t len;    /* of its line                                                    */
+};
+
+struct journal {
+	int fd;
+	char *path;
+	uint64_t end;  /* where the next record goes                                     */
+	uint64_t live; /* bytes of records that a compact journal would hold too         */
+	struct journal_rows {
+		struct journal_row *rows;
+		size_t n, room;
+	} noted,        /* since the last seal          */
+		sealed; /* for the mark that comes next */
 };
 
 struct journal_mark {
@@ -74,8 +77,9 @@ int journal_note(struct journal *j, const struct journal_row *row);
 bool journal_seal(struct journal *j);
 int journal_add_mark(struct journal *j, const struct journal_mark *mark);
 
-/* Replaces the file with one that holds only the marks, and these rows; durable when it returns.
- * Then the rows' offsets are new.  -> 0, -errno */
+/* Replaces the file with one that holds only the marks, these rows, and those that were noted and
+ * not marked yet; durable when it returns.  Then the rows' offsets are new: any row that is still to
+ * be read has to be among them.  -> 0, -errno */
 int journal_compact(struct journal *j, struct journal_row *const rows[], size_t n);
 
 void journal_close(struct journal *j);

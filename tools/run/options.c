@@ -89,6 +89,7 @@ static const struct arg args[] = {
 	{0, "trace", "FILE.json", ARG_TEXT, AT(trace),
 	 "each row's times, for Perfetto or chrome://tracing", 0, 0},
 	{0, "metrics", "FILE", ARG_TEXT, AT(metrics), "the summary as Prometheus text", 0, 0},
+	{0, "compact-from", "SIZE", ARG_SIZE, AT(compact_from), NULL, 0, 0}, /* for the tests */
 };
 
 const struct arg_set run_options_set = {
@@ -113,6 +114,7 @@ const struct arg_set run_options_set = {
 
 const struct run_options run_options_default = {
 	.window = 10000,
+	.compact_from = 64L * 1024 * 1024,
 	.jobs = "auto",
 	.retries = 5,
 	.max_retry_after = DUET_S(600),

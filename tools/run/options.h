@@ -37,6 +37,7 @@ struct run_options {
 	/* what becomes of a reply */
 	const char *post, *post_exec;
 	long workers, post_memory;
+	long compact_from; /* size of a journal that is looked at */
 	duet_time post_timeout;
 	int expect;
 	long reask;

@@ -95,11 +95,11 @@ int output_place(struct output *o, const struct journal_row *row, struct text *l
 	return 0;
 }
 
-long output_held(struct output *o, struct journal_row ***rows)
+long output_held(struct output *o, size_t more, struct journal_row ***rows)
 {
 	long n = 0;
 
-	*rows = malloc((o->held + 1) * sizeof **rows);
+	*rows = malloc((o->held + more + 1) * sizeof **rows);
 	if (*rows == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < o->window; i++)

@@ -50,7 +50,8 @@ int output_drain(struct output *o);
  * a time.  -> 0, -errno (failed_name says of which file), DUET_ECANCELED */
 int output_flush(struct output *o);
 
-/* Rows that wait for their turn, for journal_compact: an array to be freed. -> how many, -ENOMEM */
-long output_held(struct output *o, struct journal_row ***rows);
+/* Rows that wait for their turn, for journal_compact: an array to be freed, with room for so many
+ * more.  -> how many, -ENOMEM */
+long output_held(struct output *o, size_t more, struct journal_row ***rows);
 
 #endif

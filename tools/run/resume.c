@@ -145,6 +145,12 @@ enum resume_state resume_look(struct resume *r, uint64_t index, uint64_t key,
 	return RESUME_JOURNALLED;
 }
 
+size_t resume_left(const struct resume *r, struct journal_row **rows)
+{
+	*rows = r->n > r->at ? &r->rows[r->at] : NULL;
+	return r->n - r->at;
+}
+
 /* --- once more what failed --- */
 
 static ssize_t read_output(void *context, void *buf, size_t n)

@@ -37,6 +37,10 @@ int64_t resume_retry_failed(struct resume *r, struct journal *j, struct output_f
 enum resume_state resume_look(struct resume *r, uint64_t index, uint64_t key,
 			      struct journal_row **row);
 
+/* Those rows of the journal that were not asked about yet: they are still to be read from it.
+ * -> how many, from *rows on */
+size_t resume_left(const struct resume *r, struct journal_row **rows);
+
 void resume_fini(struct resume *r);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SYNC_ROWS = 64, COMPACT_FROM = 64 * 1024 * 1024 };
+enum { SYNC_ROWS = 64 };
 
 /* --- onto the disk --- */
 
@@ -60,21 +60,31 @@ static int sync_file(struct output *o, const char *name, int fd)
 	return r;
 }
 
+/* What is still to be read from it stays: rows that wait for their turn, and those of an earlier run
+ * that the reader has not come to yet. */
 static int compact(struct engine *e)
 {
-	struct journal *j = &e->files.journal;
-	struct journal_row **rows;
-	long n;
+	struct journal_row **rows, *left;
+	size_t more = resume_left(&e->files.resume, &left);
+	long n = output_held(&e->files.output, more, &rows);
 	int r;
 
-	if (j->end < COMPACT_FROM || j->live > j->end / 2)
-		return 0;
-	n = output_held(&e->files.output, &rows);
 	if (n < 0)
 		return (int)n;
-	r = journal_compact(j, rows, (size_t)n);
+	for (size_t i = 0; i < more; i++)
+		rows[n++] = &left[i];
+	r = journal_compact(&e->files.journal, rows, (size_t)n);
 	free(rows);
 	return r;
+}
+
+static int compact_if_large(struct engine *e)
+{
+	const struct journal *j = &e->files.journal;
+
+	if (j->end < (uint64_t)e->o->compact_from || j->live > j->end / 2)
+		return 0;
+	return compact(e);
 }
 
 static int about_journal(struct engine *e, int r)
@@ -102,7 +112,7 @@ static int sync_all(struct engine *e)
 	}
 	if (r == 0)
 		r = sync_file(o, e->files.journal.path, e->files.journal.fd);
-	return r == 0 ? about_journal(e, compact(e)) : r;
+	return r == 0 ? about_journal(e, compact_if_large(e)) : r;
 }
 
 /* After 64 rows or a second, whichever comes first.  A sync that has begun is not cut short. */
@@ -132,20 +142,6 @@ static int sync_output(void *arg)
 	return 0;
 }
 
-/* With the journal small at the end: what a later run needs is in the marks. */
-static int tidy_journal(struct engine *e)
-{
-	struct journal_row **rows;
-	long n = output_held(&e->files.output, &rows);
-	int r;
-
-	if (n < 0)
-		return (int)n;
-	r = journal_compact(&e->files.journal, rows, (size_t)n);
-	free(rows);
-	return r;
-}
-
 void engine_settle(struct engine *e)
 {
 	struct output *o = &e->files.output;
@@ -159,7 +155,7 @@ void engine_settle(struct engine *e)
 	if (r == 0 && e->files.has_journal)
 		r = sync_all(e);
 	if (r == 0 && e->files.has_journal)
-		r = about_journal(e, tidy_journal(e));
+		r = about_journal(e, compact(e)); /* what a later run needs is in the marks */
 	if (r < 0)
 		engine_break(e, r);
 }
