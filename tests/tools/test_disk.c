@@ -99,6 +99,18 @@ TEST_WITHIN(disk_failing_at_any_call_is_loud_and_resumable, 120)
 	sweep_each_way(&(struct history){.command = RUN FLAKY}, 25);
 }
 
+/* While the journal is made smaller, which is done again and again here. */
+TEST_WITHIN(disk_failing_under_a_shrinking_journal_is_loud_and_resumable, 120)
+{
+	rows_write("in", 10);
+	CHECK_GE(sweep(&(struct history){.command = RUN FLAKY " --compact-from 1"},
+		       (struct disk){.error = ENOSPC, .is_torn = true}),
+		 25);
+	CHECK_GE(sweep(&(struct history){{RUN FLAKY " --limit 5"}, RUN FLAKY " --compact-from 1"},
+		       (struct disk){.error = EIO}),
+		 20);
+}
+
 /* In the run that goes on after one that was broken off. */
 TEST_WITHIN(disk_failing_while_a_run_goes_on_is_loud_and_resumable, 120)
 {
