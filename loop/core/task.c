@@ -202,7 +202,9 @@ int duet_result(const duet_task *t)
 {
 	if (t == NULL)
 		return duet__fail(DUET_ENOMEM);
-	return t->state == DUET__TASK_DONE ? t->result : duet__fail(DUET_EBUSY);
+	return t->state == DUET__TASK_DONE
+		       ? t->result
+		       : duet__failf(DUET_EBUSY, "the task has not ended: await it, or wait first");
 }
 
 void duet__task_cancel(duet_task *t)

@@ -32,7 +32,7 @@ int duet_wait_fd(int fd, int events)
 	else if (r == -EPERM) /* a regular file: epoll refuses what is always ready */
 		r = events;
 	else
-		r = duet__fail(r);
+		r = duet__failf(r, "wait for descriptor %d: %s", fd, duet_strerror(r));
 	duet__watch_close(watch);
 	return r > 0 ? r & events : r;
 }

@@ -51,6 +51,11 @@ static void close_on_exec(int fd)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+static duet_stream *fail_from(int fd, int code)
+{
+	return duet__failf_null(code, "a stream of descriptor %d: %s", fd, duet_strerror(code));
+}
+
 duet_stream *duet_stream_from_fd(int fd)
 {
 	int flags = fcntl(fd, F_GETFL), type, copy;
@@ -61,7 +66,7 @@ duet_stream *duet_stream_from_fd(int fd)
 	/* Until it is sure that the stream exists, fd is not its. */
 	copy = flags < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
-		return duet__fail_null(-errno);
+		return fail_from(fd, -errno);
 	s = duet__stream_new(copy, is_socket);
 	if (s == NULL)
 		return NULL;
