@@ -218,10 +218,20 @@ static void poll_outside(duet_loop *loop, duet_time wait)
 	}
 }
 
+static bool is_stuck(duet_loop *loop, duet_time wait)
+{
+	return wait == DUET_FOREVER && !duet__mailbox_has_post(loop->mailbox) &&
+	       (loop->doomed || !is_outside_involved(loop));
+}
+
+/* At first whoever joins a task still does, so that none outlives what its spawner lent it; only
+ * tasks that wait for each other's end have to be torn apart. */
 static void break_deadlock(duet_loop *loop)
 {
-	duet__report_deadlock(loop);
+	if (!loop->doomed)
+		duet__report_deadlock(loop);
 	loop->deadlocked = true;
+	loop->hopeless = loop->doomed;
 	loop->doomed = true;
 	DUET__LIST_EACH (node, &loop->tasks) {
 		duet__task_update_cancelled(duet__container_of(node, duet_task, all));
@@ -236,8 +246,7 @@ static void turn(duet_loop *loop)
 		duet__stacks_trim(s);
 	run_hooks(loop);
 	wait = time_to_wait(loop);
-	if (wait == DUET_FOREVER && !is_outside_involved(loop) &&
-	    !duet__mailbox_has_post(loop->mailbox)) {
+	if (is_stuck(loop, wait)) {
 		break_deadlock(loop);
 		wait = 0;
 	}

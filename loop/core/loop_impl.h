@@ -47,7 +47,8 @@ struct duet_loop {
 	size_t holds;
 	bool lent;       /* somebody asked for the loop's handle                       */
 	bool closing;    /* the main task has ended                                    */
-	bool doomed;     /* a deadlock is being broken up: no wait succeeds            */
+	bool doomed;     /* a deadlock is being broken up: no wait succeeds but for a task's end */
+	bool hopeless;   /* nor does that: tasks wait for each other's                  */
 	bool deadlocked; /* there was one                                              */
 	bool forked;     /* this is a forked child's copy                              */
 

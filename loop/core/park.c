@@ -34,7 +34,7 @@ int duet__park_shielded(duet__waiter *w)
 	duet_task *self = duet__current;
 
 	self->parked_shielded = true;
-	while (!w->done && !self->loop->doomed)
+	while (!w->done && !self->loop->hopeless)
 		duet__suspend(self, w);
 	self->parked_shielded = false;
 	if (w->done)

@@ -54,7 +54,7 @@ int duet__park(duet__waiter *w);
 
 /* Suspends until woken; cancellation waits its turn.  Only for waits that are bound to end soon,
  * such as joining a task that was cancelled.  -> the wake's result (or DUET_ECANCELED, not woken,
- * while the loop breaks up a deadlock) */
+ * while the loop breaks up a deadlock in which that end would never come) */
 int duet__park_shielded(duet__waiter *w);
 
 /* Unlinks w and makes its task ready; the second wake is a no-op.  From tasks, watches, timers,

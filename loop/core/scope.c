@@ -40,7 +40,7 @@ static bool is_reached(const duet_task *t)
 void duet__task_update_cancelled(duet_task *t)
 {
 	t->cancelled = t->loop->doomed || is_reached(t);
-	if (t->cancelled && t->parked != NULL && (!t->parked_shielded || t->loop->doomed))
+	if (t->cancelled && t->parked != NULL && (!t->parked_shielded || t->loop->hopeless))
 		duet__make_ready(t);
 }
 

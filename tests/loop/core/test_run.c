@@ -31,6 +31,90 @@ TEST(deadlock_is_reported_and_broken_up)
 	CHECK_HAS(duet_errmsg(), "test_run.c:");
 }
 
+static duet_event *never;
+
+static int clean_up_for(void *arg)
+{
+	int *cleaned = arg; /* lent by a frame of the spawner */
+	int r = duet_event_wait(never);
+
+	CHECK_ERR(r, DUET_ECANCELED);
+	CHECK_EQ(*cleaned, 7);
+	duet_yield();
+	(*cleaned)++;
+	return r;
+}
+
+static int clean_up_nth(void *ctx, size_t i)
+{
+	CHECK_ERR(duet_event_wait(never), DUET_ECANCELED);
+	((int *)ctx)[i]++;
+	return DUET_ECANCELED;
+}
+
+static void join_in_vain(void)
+{
+	int cleaned = 7, many[20] = {0};
+	duet_task *t[2] = {duet_spawn(clean_up_for, &cleaned), NULL};
+	duet_group *g;
+
+	CHECK_ERR(duet_await(t[0]), DUET_ECANCELED);
+	CHECK_EQ(cleaned, 8);
+	CHECK_ERR(duet_map(20, 5, clean_up_nth, many, NULL), DUET_ECANCELED);
+	cleaned = 7;
+	t[0] = duet_spawn(clean_up_for, &cleaned);
+	duet_gather(t, 2, NULL);
+	CHECK_EQ(cleaned, 8);
+	cleaned = 7;
+	CHECK((g = duet_group_open()) != NULL);
+	CHECK_OK(duet_group_spawn(g, clean_up_for, &cleaned));
+	duet_group_close(g);
+	CHECK_EQ(cleaned, 8);
+}
+
+static int join_first(void *arg)
+{
+	int many[20] = {0};
+
+	if (arg != NULL)
+		CHECK_ERR(duet_map(20, 5, clean_up_nth, many, NULL), DUET_ECANCELED);
+	for (int i = 0; i < 5 && arg != NULL; i++)
+		CHECK_EQ(many[i], 1);
+	memset(many, 0x5a, sizeof(many));
+	join_in_vain();
+	return 0;
+}
+
+/* Also while a deadlock is broken up, no task outlives the call that joins it. */
+TEST(deadlock_ends_children_before_their_spawners)
+{
+	never = duet_event_new();
+	CHECK_ERR(duet_run(join_first, NULL), DUET_EDEADLK);
+	CHECK_ERR(duet_run(join_first, never), DUET_EDEADLK);
+	duet_event_free(never);
+}
+
+static int map_in_a_circle(void *ctx, size_t i)
+{
+	(void)i;
+	return duet_await(ctx);
+}
+
+static int map_self(void *arg)
+{
+	duet_task *self = duet_self();
+
+	(void)arg;
+	CHECK_ERR(duet_map(3, 0, map_in_a_circle, self, NULL), DUET_ECANCELED);
+	return 0;
+}
+
+/* Tasks that wait for each other's end are torn apart, and what they share is still there. */
+TEST(deadlock_of_a_map_is_broken_up)
+{
+	CHECK_ERR(duet_run(map_self, NULL), DUET_EDEADLK);
+}
+
 static int sleep_long(void *arg)
 {
 	(void)arg;
