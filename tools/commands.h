@@ -10,7 +10,7 @@ enum exit_status {
 	EXIT_REFUSED = 4,     /* key or quota: stopped early                             */
 	EXIT_LIMIT = 5,       /* budget or deadline reached                              */
 	EXIT_INTERNAL = 70,
-	EXIT_OUTPUT = 74, /* the output or its journal cannot be written             */
+	EXIT_OUTPUT = 74, /* output, journal or a file beside them cannot be written   */
 	EXIT_SIGNAL = 128,
 	EXIT_CLOSED_PIPE = 141, /* nobody reads the output any more                        */
 };

@@ -116,7 +116,7 @@ TEST_WITHIN(resume_after_kill_at_any_moment_gives_equal_bytes, 120)
 	crash_and_resume(&(struct crash){"--format jsonl", 6, 4, JOBS});
 }
 
-/* The same with a journal that is made smaller at each turn, as a large one is now and then: no row
+/* The same with a journal that is made smaller each time it has doubled, as a large one is: no row
  * is lost from it, so none is asked again. */
 TEST_WITHIN(resume_after_kill_with_small_journals_gives_equal_bytes, 120)
 {

@@ -459,7 +459,6 @@ static int copy_marks(const struct journal *j, struct journal *to)
 			r = copy_bytes(j, at, len, to);
 		at += len;
 	}
-	to->live = to->end;
 	return r;
 }
 
@@ -510,7 +509,7 @@ static void replace(struct journal *j, struct journal *with)
 	close(j->fd);
 	j->fd = with->fd;
 	j->end = with->end;
-	j->live = with->live;
+	j->live = with->end; /* so it has to double before it is worth while again */
 	with->fd = -1;
 }
 

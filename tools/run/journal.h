@@ -31,7 +31,7 @@ struct journal {
 	int fd;
 	char *path;
 	uint64_t end;  /* where the next record goes                                     */
-	uint64_t live; /* bytes of records that a compact journal would hold too         */
+	uint64_t live; /* bytes that were needed when it was last made compact, and marks since */
 	struct journal_rows {
 		struct journal_row *rows;
 		size_t n, room;
