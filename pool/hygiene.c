@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,6 +63,15 @@ void duet__hygiene_reset_signals(void)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void duet__hygiene_reseed(void)
+{
+	unsigned seed = (unsigned)getpid();
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed *= 2654435761u;
+	srandom(seed);
+	srand48((long)seed);
 }
 
 static int is_secret(const char *entry)

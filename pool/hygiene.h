@@ -19,6 +19,9 @@ void duet__hygiene_wipe_secrets(void);
 /* What the parent had not printed yet is the parent's to print. */
 void duet__hygiene_forget_output(void);
 
+/* rand() and its kin go on differently from here, in each worker. */
+void duet__hygiene_reseed(void);
+
 /* No new privileges, no core file, not traceable, private files, stdin from /dev/null. */
 void duet__hygiene_restrict(void);
 

@@ -260,15 +260,17 @@ static void pool_free(duet_pool *p)
 	bury_shell(p);
 }
 
-static int pool_start(duet_pool *p, const duet_pool_options *options)
+/* *step says what failed. */
+static int pool_start(duet_pool *p, const duet_pool_options *options, const char **step)
 {
+	*step = "workers cannot be started";
 	if (p->expected == NULL || p->received == NULL)
 		return DUET_ENOMEM;
 	int r = make_plan(&p->plan, options);
 	p->most = p->plan.options.workers;
 	p->target = p->least = p->plan.options.min_workers;
-	if (r == 0)
-		r = make_arena(p);
+	if (r == 0 && (r = make_arena(p)) < 0)
+		*step = "shared memory cannot be made";
 	if (r == 0)
 		r = fork_zygotes(p);
 	if (r == 0)
@@ -288,11 +290,10 @@ duet_pool *duet_pool_open(const duet_pool_options *options)
 	duet_pool *p = pool_new();
 	if (p == NULL)
 		return duet__fail_null(DUET_ENOMEM);
-	if ((r = pool_start(p, options)) < 0) {
-		const char *what = p->plan.arena_fd >= 0 ? "workers cannot be started"
-							 : "shared memory cannot be made";
+	const char *step;
+	if ((r = pool_start(p, options, &step)) < 0) {
 		pool_free(p);
-		return duet__failf_null(r, "the pool's %s: %s", what, duet_strerror(r));
+		return duet__failf_null(r, "the pool's %s: %s", step, duet_strerror(r));
 	}
 	return p;
 }

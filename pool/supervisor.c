@@ -437,6 +437,15 @@ static int watch_news(duet_pool *p)
 	return p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
 }
 
+static void bury_with_zygote(duet__worker *w)
+{
+	char how[128];
+	snprintf(how, sizeof(how),
+		 "worker process %d was killed by SIGKILL: the zygote that had forked it has ended",
+		 (int)w->pid);
+	bury(w, how);
+}
+
 /* Its workers die with it: the kernel sees to that, and claims keep one that is still running from
  * beginning a job that moves on. */
 static void on_zygote_death(duet_pool *p)
@@ -449,7 +458,7 @@ static void on_zygote_death(duet_pool *p)
 	p->spare = DUET__ZYGOTE_NONE;
 	DUET__WORKERS_EACH (w, p)
 		if (w->epoch <= last) /* others are the spare's, forked meanwhile */
-			bury(w, "the worker's process ended with the zygote that had forked it");
+			bury_with_zygote(w);
 	if (p->zygote.pid == 0 || watch_news(p) < 0)
 		fail(p, "the processes that fork the workers are gone");
 }

@@ -124,7 +124,7 @@ void duet__zygote_stop(duet__zygote *z)
 		if (z->ended >= 0 && poll(&(struct pollfd){.fd = z->ended, .events = POLLIN}, 1,
 					  2 * FAREWELL_MS) == 0)
 			duet__zygote_kill(z);
-		while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR)
+		while (waitpid(z->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}
 	if (z->ended >= 0)

@@ -126,6 +126,24 @@ TEST(surroundings_where_children_are_reaped)
 	elsewhere(reap_by_hand, 0, &(duet_pool_options){.workers = 2});
 }
 
+/* A program that waits for all of its children is not kept waiting by what a pool has forked. */
+TEST(surroundings_where_all_children_are_awaited)
+{
+	if (test_is_slow())
+		SKIP("sanitizers need a plain fork");
+	pool = jobs_pool(&(duet_pool_options){.workers = 2});
+	pid_t child = fork();
+	if (child == 0)
+		_exit(7);
+	int status = -1, n = 0;
+	while (waitpid(-1, &status, 0) > 0)
+		n++;
+	CHECK_EQ(n, 1);
+	CHECK_EQ(WEXITSTATUS(status), 7);
+	CHECK_OK(duet_run(ten_jobs, NULL));
+	CHECK_OK(duet_pool_close(pool));
+}
+
 static void block_all(int how)
 {
 	sigset_t all;

@@ -312,6 +312,35 @@ TEST(unruly_daemon_ends_with_the_parent)
 
 /* ---- the process as it was ---- */
 
+static int throw_dice(duet_job *job)
+{
+	long dice[2] = {random(), lrand48()};
+	return duet_job_reply(job, dice, sizeof(dice));
+}
+
+static int throw_twice(void *arg)
+{
+	duet_buf out = {0};
+	long first[2], second[2];
+	(void)arg;
+	CHECK_OK(duet_pool_call(pool, "unruly", DUET_STR(""), &out));
+	memcpy(first, out.data, sizeof(first));
+	duet_buf_free(&out);
+	CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);
+	CHECK_OK(duet_pool_call(pool, "unruly", DUET_STR(""), &out));
+	memcpy(second, out.data, sizeof(second));
+	duet_buf_free(&out);
+	CHECK(first[0] != second[0]);
+	CHECK(first[1] != second[1]);
+	return 0;
+}
+
+/* Each worker has random numbers of its own, though all come from one process. */
+TEST(unruly_dice_fall_differently)
+{
+	with_job(&(duet_pool_options){.workers = 1}, throw_dice, throw_twice);
+}
+
 static void *idle(void *arg)
 {
 	(void)arg;
