@@ -6,6 +6,7 @@
 #include <math.h>
 
 enum { WIDTH = 960, LEFT = 56, CHART = 180, PLOT = WIDTH - LEFT - 8, TIMELINE_MOST = 480 };
+enum { WORKERS_MOST = 256 };
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#68707a;--line:#d9dee4;"
@@ -227,6 +228,67 @@ static void add_timeline(struct text *t, const struct record *r)
 			    (unsigned long long)r->stride);
 }
 
+/* --- the workers --- */
+
+/* The place of a worker among those seen so far; at most `most` of them are told apart. */
+static size_t worker_lane(pid_t *workers, size_t *n, size_t most, pid_t worker)
+{
+	size_t lane = 0;
+
+	while (lane < *n && workers[lane] != worker)
+		lane++;
+	if (lane == *n && *n < most)
+		workers[(*n)++] = worker;
+	return lane;
+}
+
+static void add_job(struct text *t, const struct record_job *job, double scale, double y,
+		    double height)
+{
+	char words[32];
+
+	add_bar(t, job->is_ok ? "post" : "bad", LEFT + (double)job->began * scale, y,
+		(double)(job->ended - job->began) * scale, height);
+	text_printf(t, "<title>worker %d: %s</title></rect>", (int)job->worker,
+		    units_say_time(words, job->ended - job->began));
+}
+
+static void add_workers(struct text *t, const struct record *r)
+{
+	pid_t workers[WORKERS_MOST];
+	double step, scale;
+	duet_time last = 1;
+	char words[32];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->job_count; i++) {
+		worker_lane(workers, &n, WORKERS_MOST, r->jobs[i].worker);
+		last = r->jobs[i].ended > last ? r->jobs[i].ended : last;
+	}
+	if (n == 0)
+		return;
+	step = n * 16 > TIMELINE_MOST ? (double)TIMELINE_MOST / (double)n : 16;
+	scale = PLOT / (double)last;
+	begin_chart(t, "Workers", "each with its jobs; where it is empty, it waited for one",
+		    (int)(step * (double)n) + 4);
+	for (size_t i = 0; i < r->job_count; i++) {
+		size_t lane = worker_lane(workers, &n, n, r->jobs[i].worker);
+		if (lane < n)
+			add_job(t, &r->jobs[i], scale, step * (double)lane + 2,
+				step > 3 ? step - 2 : step);
+	}
+	for (size_t i = 0; i < n && step >= 12; i++) {
+		snprintf(words, sizeof words, "%d", (int)workers[i]);
+		add_label(t, LEFT - 6, step * (double)i + step * 0.75, "end", words);
+	}
+	add_label(t, LEFT, step * (double)n + 18, "start", "0");
+	add_label(t, WIDTH - 8, step * (double)n + 18, "end", units_say_time(words, last));
+	text_puts(t, "</svg>");
+	if (r->job_stride > 1)
+		text_printf(t, "<p class=dim>One job in %llu is shown.</p>",
+			    (unsigned long long)r->job_stride);
+}
+
 static void add_codes(struct text *t, const struct meter *m)
 {
 	text_puts(t, "<h2>How rows ended</h2><table><tr><th>code<th>rows</tr>");
@@ -258,6 +320,7 @@ int report_write(const struct record *record, const struct summary *summary, con
 	add_rate(&t, record);
 	add_histogram(&t, &summary->meter->service);
 	add_timeline(&t, record);
+	add_workers(&t, record);
 	add_codes(&t, summary->meter);
 	text_puts(&t, "</html>\n");
 	to = t.is_short ? NULL : fopen(path, "we");
