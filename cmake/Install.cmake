@@ -29,10 +29,25 @@ install(FILES ${PROJECT_BINARY_DIR}/duet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 
 # Man pages: docs/man/NAME.SECTION
 file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${pages})
+set(aliases ${PROJECT_BINARY_DIR}/man)
+file(REMOVE_RECURSE ${aliases})
 foreach(page ${pages})
   string(REGEX REPLACE ".*\\.([1-8])$" "\\1" section ${page})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+
+  # `man duet_spawn` finds duet_task(3): every other name that a page's NAME line has refers to it.
+  get_filename_component(name ${page} NAME)
+  file(READ ${page} text)
+  string(REGEX REPLACE ".*\n\\.SH NAME\n([^\\]*)\\\\.*" "\\1" names "${text}")
+  string(REGEX MATCHALL "duet_[a-z0-9_]+" names "${names}")
+  foreach(alias ${names})
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/docs/man/${alias}.${section})
+      file(WRITE ${aliases}/man${section}/${alias}.${section} ".so man${section}/${name}\n")
+    endif()
+  endforeach()
 endforeach()
+install(DIRECTORY ${aliases}/ DESTINATION ${CMAKE_INSTALL_MANDIR})
 
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md"
