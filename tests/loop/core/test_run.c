@@ -348,10 +348,10 @@ static int fork_among_others(void *arg)
 	duet_task *t[4];
 	pid_t *pid = arg;
 
+	CHECK_EQ(duet_to_thread(return_three, NULL), 3);
 	for (int i = 0; i < 4; i++)
 		t[i] = duet_spawn(yield_in_parent, NULL);
 	CHECK_OK(duet_yield());
-	CHECK_EQ(duet_to_thread(return_three, NULL), 3);
 	*pid = fork();
 	is_child = *pid == 0;
 	return is_child ? 3 : duet_gather(t, 4, NULL);
