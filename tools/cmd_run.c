@@ -186,6 +186,20 @@ static int check_endpoint(struct run_options *o)
 
 /* --- the input --- */
 
+/* Rows are alike: if the first names no model, all of them would fail for it. */
+static int check_model(struct engine *e)
+{
+	struct row *row = NULL;
+	int r = input_next(&e->input, &e->rules, &row);
+
+	if (r > 0 && row->lacks_model)
+		r = refuse("%s:%zu: %s", e->input.name, row->line, row->problem);
+	else
+		r = 0; /* what else is wrong is told later, of each row */
+	row_free(row);
+	return r;
+}
+
 static int scan(struct engine *e)
 {
 	struct input_scan scan;
@@ -194,6 +208,8 @@ static int scan(struct engine *e)
 
 	if (!e->input.is_regular)
 		return 0;
+	if (e->rules.model == NULL && (r = check_model(e)) != 0)
+		return r;
 	r = input_scan(&e->input, &e->rules, (uint64_t)e->o->limit, &scan);
 	if (r < 0)
 		return refuse("%s: %s", e->input.name, duet_strerror(r));

@@ -135,6 +135,34 @@ TEST(run_duplicate_id_is_refused_before_the_first_request)
 	CHECK_EQ(p.status, 2);
 }
 
+/* Rows without a model are told of before the first request; with one, every row is asked, the first
+ * as well. */
+TEST(run_without_a_model_is_refused_before_the_first_request)
+{
+	struct program p;
+	struct mock mock;
+	char command[256];
+
+	mock_start(&mock, "");
+	rows_write("in", 3);
+	snprintf(command, sizeof command, "run %%s/in -o %%s/out --base-url %s", mock.url);
+	program_run(&p, command);
+	CHECK_EQ(p.status, 2);
+	CHECK_HAS(p.err, "/in:1: no model is named: give -m MODEL");
+	CHECK_EQ(file_size("out"), -1);
+	CHECK_EQ(mock_stat(&mock, "requests"), 0);
+	file_put("in", "{\"prompt\":\"a\",\"model\":\"m\"}\n{\"prompt\":\"b\",\"model\":\"m\"}\n"
+		       "{\"prompt\":\"c\"}\n");
+	program_run(&p, command);
+	CHECK_EQ(p.status, 1);
+	CHECK_EQ(file_lines("out"), 3);
+	CHECK_STR(member("out", 0, "custom_id"), "\"row-1\"");
+	CHECK_STR(member("out", 0, "duet.code"), "\"ok\"");
+	CHECK_HAS(member("out", 2, "error.message"), "no model");
+	CHECK_EQ(mock_stat(&mock, "requests"), 2);
+	mock_stop(&mock);
+}
+
 /* Wrong usage is one line and status 2. */
 TEST(run_wrong_usage_is_refused)
 {

@@ -32,7 +32,7 @@ int input_open(struct input *in, const char *path);
  * end, -ENOMEM, -errno, DUET_ECANCELED */
 int input_next(struct input *in, const struct row_rules *rules, struct row **out);
 
-/* Only for a regular file; leaves it at its beginning.  most = rows to look at, 0 = all.
+/* Only for a regular file: begins, and ends, at its beginning.  most = rows to look at, 0 = all.
  * -> 0, -errno, -ENOMEM */
 int input_scan(struct input *in, const struct row_rules *rules, uint64_t most,
 	       struct input_scan *out);

@@ -208,6 +208,7 @@ static int build_chat(struct row *row, const struct row_rules *rules, duet_bytes
 		add_string(&t, "model", rules->model, strlen(rules->model));
 	} else {
 		text_free(&t);
+		row->lacks_model = true;
 		return spoil(row, "no model is named: give -m MODEL");
 	}
 	add_name(&t, "messages", 8);

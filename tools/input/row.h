@@ -21,9 +21,10 @@ struct row {
 	const char *path; /* "/chat/completions"; static                                      */
 	char *body;       /* what is posted, NUL-terminated; NULL with a problem                */
 	size_t body_len;
-	char *metadata; /* JSON to be given back, or NULL                                    */
-	char *problem;  /* why nothing can be sent, or NULL                                  */
-	uint64_t key;   /* of id, path and body: what must not change between two runs       */
+	char *metadata;   /* JSON to be given back, or NULL                                    */
+	char *problem;    /* why nothing can be sent, or NULL                                  */
+	bool lacks_model; /* that is why                                                       */
+	uint64_t key;     /* of id, path and body: what must not change between two runs       */
 };
 
 /* How to make rows.  Strings are lent. */
