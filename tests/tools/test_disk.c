@@ -87,8 +87,10 @@ static long sweep(const struct history *h, struct disk fault)
 
 static void sweep_each_way(const struct history *h, long least)
 {
-	CHECK_GE(sweep(h, (struct disk){.error = ENOSPC, .is_lasting = true}), least);
 	CHECK_GE(sweep(h, (struct disk){.error = ENOSPC, .is_torn = true}), least);
+	if (test_is_slow())
+		return;
+	CHECK_GE(sweep(h, (struct disk){.error = ENOSPC, .is_lasting = true}), least);
 	CHECK_GE(sweep(h, (struct disk){.error = EIO}), least);
 }
 
