@@ -241,6 +241,18 @@ static void check_processes(pid_t program, int least)
 
 /* --- the runs --- */
 
+static void check_inspector(pid_t program)
+{
+	char command[64];
+	struct program ps;
+
+	snprintf(command, sizeof command, "ps %d", program);
+	program_run(&ps, command);
+	CHECK_EQ(ps.status, 0);
+	CHECK_HAS(ps.out, "tasks alive");
+	check_words(&ps);
+}
+
 static void run_and_look(const char *url, const char *more, const char *const *env, int least)
 {
 	static const char *const files[] = {"out",    "out.journal", "stats", "metrics",
@@ -257,6 +269,7 @@ static void run_and_look(const char *url, const char *more, const char *const *e
 	program_start(&p, &o, command);
 	while (file_size("out.journal") < 4000)
 		usleep(1000);
+	check_inspector(p.pid);
 	CHECK_EQ(kill(p.pid, SIGSTOP), 0); /* or it might be over before all is looked at */
 	check_processes(p.pid, least);
 	check_file("out.journal"); /* whole, before the run tidies it */
