@@ -138,7 +138,8 @@ int input_scan(struct input *in, const struct row_rules *rules, uint64_t most,
 	int r = rewind_input(in);
 
 	*out = (struct input_scan){0};
-	while (r >= 0 && (most == 0 || out->rows < most) && (r = lines_next(&in->lines, &line)) > 0) {
+	while (r >= 0 && (most == 0 || out->rows < most) &&
+	       (r = lines_next(&in->lines, &line)) > 0) {
 		if (row_is_blank(&line))
 			continue;
 		out->rows++;
