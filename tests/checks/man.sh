@@ -140,8 +140,12 @@ done
 
 if command -v groff >/dev/null; then
 	for page in docs/man/*.[1-8]; do
-		groff -man -ww -z "$page" >"$work/groff" 2>&1
+		groff -man -ww -Wbreak -Tascii -P-cbou -rLL=78n "$page" >"$work/text" 2>"$work/groff"
 		[ ! -s "$work/groff" ] || complain "$(cat "$work/groff")"
+		case $page in *.3)
+			wide=$(awk 'length > 80' "$work/text")
+			[ -z "$wide" ] || complain "$page is too wide for a terminal: $wide" ;;
+		esac
 	done
 else
 	echo "no groff: the pages' layout was not looked at"
