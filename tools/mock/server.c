@@ -12,7 +12,7 @@ enum { MEMORY = 1 << 16 }; /* bodies whose attempts are counted */
 struct mock_server {
 	struct mock_spec spec;
 	duet_listener *listener;
-	duet_group *clients;
+	duet_task *serving;
 	struct bucket requests, tokens;
 	long inflight, peak, connections;
 	unsigned long received, answered, refused, faults, throttled, repeated;
@@ -21,11 +21,6 @@ struct mock_server {
 		uint64_t hash;
 		uint32_t count;
 	} seen[MEMORY];
-};
-
-struct client {
-	struct mock_server *server;
-	duet_stream *stream;
 };
 
 /* One request on its way through the server. */
@@ -383,49 +378,26 @@ static int serve_one(struct mock_server *s, struct wire *wire)
 	return r < 0 || x.keep_alive ? r : -EPIPE;
 }
 
-static int serve_client(void *arg)
+static int serve_client(void *context, duet_stream *client)
 {
-	struct client client = *(struct client *)arg;
-	struct wire wire = {.stream = client.stream};
+	struct mock_server *s = context;
+	struct wire wire = {.stream = client};
 
-	free(arg);
-	client.server->connections++;
-	while (serve_one(client.server, &wire) >= 0)
+	s->connections++;
+	while (serve_one(s, &wire) >= 0)
 		continue;
-	wire_close(&wire);
-	client.server->connections--;
+	wire_free(&wire);
+	s->connections--;
 	return 0;
 }
 
 /* --- life --- */
 
-static void welcome(struct mock_server *s, duet_stream *stream)
+static int serve_clients(void *server)
 {
-	struct client *client = malloc(sizeof *client);
+	struct mock_server *s = server;
 
-	if (client != NULL) {
-		*client = (struct client){s, stream};
-		if (duet_group_spawn(s->clients, serve_client, client) == 0)
-			return;
-	}
-	free(client);
-	duet_stream_close(stream);
-}
-
-static int accept_clients(void *arg)
-{
-	struct mock_server *s = arg;
-	int r = 0;
-
-	while (r >= 0) {
-		duet_stream *stream = duet_accept(s->listener);
-
-		if (stream != NULL)
-			welcome(s, stream);
-		else
-			r = duet_sleep(DUET_MS(10));
-	}
-	return 0;
+	return duet_serve(s->listener, serve_client, s, 0);
 }
 
 struct mock_server *mock_server_open(const struct mock_spec *spec, int port)
@@ -440,8 +412,8 @@ struct mock_server *mock_server_open(const struct mock_spec *spec, int port)
 	bucket_init(&s->tokens, spec->tpm, duet_now());
 	snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
 	s->listener = duet_listen(url);
-	s->clients = s->listener != NULL ? duet_group_open() : NULL;
-	if (s->clients != NULL && duet_group_spawn(s->clients, accept_clients, s) == 0)
+	s->serving = s->listener != NULL ? duet_spawn(serve_clients, s) : NULL;
+	if (s->serving != NULL)
 		return s;
 	int saved = errno;
 	mock_server_close(s);
@@ -456,16 +428,10 @@ int mock_server_port(const struct mock_server *s)
 
 void mock_server_close(struct mock_server *s)
 {
-	duet_scope shield;
-
 	if (s == NULL)
 		return;
-	if (duet_scope_shield(&shield, DUET_FOREVER) == 0) {
-		if (s->clients != NULL)
-			duet_group_cancel(s->clients);
-		duet_group_close(s->clients);
-		duet_scope_exit(&shield);
-	}
+	if (s->serving != NULL)
+		duet_cancel_await(s->serving);
 	duet_listener_close(s->listener);
 	free(s);
 }

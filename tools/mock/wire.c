@@ -245,8 +245,7 @@ void wire_hang(struct wire *w)
 		continue;
 }
 
-void wire_close(struct wire *w)
+void wire_free(struct wire *w)
 {
-	duet_stream_close(w->stream);
 	free(w->in);
 }

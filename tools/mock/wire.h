@@ -33,6 +33,6 @@ int wire_piece(struct wire *w, duet_bytes piece);
 /* Ends the connection with a reset, or waits until the client ends it. */
 void wire_reset(struct wire *w);
 void wire_hang(struct wire *w);
-void wire_close(struct wire *w);
+void wire_free(struct wire *w);
 
 #endif
