@@ -15,14 +15,14 @@ DUET_BEGIN_DECLS
 
 /* Reads all of it, to its end, whatever kind of file it is (a FIFO waits for its writer);
  * NUL-terminated behind .len.
- * -> 0 (out is the caller's to free), -errno of open or read, -EISDIR, -ENOMEM, DUET_ECANCELED,
- * DUET_ENOTASK */
+ * -> 0 (out is the caller's to free), -errno of open or read, -EISDIR, -EINVAL (NULL), -ENOMEM,
+ * -EAGAIN (no thread can be started), DUET_ECANCELED, DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_file_read(const char *path, duet_buf *out);
 
 /* Creates the file (mode 0666 less the umask) or replaces what was in it.  data is copied first: a
  * write that was cancelled goes on by itself.  If it fails, what is in the file is undefined.
- * -> 0 (all of it was written, and close found no error), -errno, -ENOMEM, DUET_ECANCELED,
- * DUET_ENOTASK */
+ * -> 0 (all of it was written, and close found no error), -errno, -EINVAL (NULL), -ENOMEM, -EAGAIN
+ * (no thread can be started), DUET_ECANCELED, DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_file_write(const char *path, duet_bytes data);
 
 DUET_END_DECLS
