@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR_MOST = 30 };
+enum { BAR_MOST = 30, BAR_LEAST = 6 };
 
 void console_init(struct console *c, const struct run_options *o)
 {
@@ -88,21 +88,17 @@ static void print_json(const struct meter *m, const duet_llm_stats_t *llm)
 		left < 0 ? -1.0 : (double)left / 1e9);
 }
 
-static void add_bar(struct text *t, const struct meter *m, bool has_colour)
+static void add_bar(struct text *t, double part, int width, bool has_colour)
 {
-	double done = (double)(m->rows + m->restored), part = done / (double)m->total;
-	int filled;
+	int filled = (int)(part * width);
 
-	if (part > 1)
-		part = 1;
-	filled = (int)(part * BAR_MOST);
 	text_puts(t, has_colour ? "\033[32m" : "");
-	for (int i = 0; i < BAR_MOST; i++)
+	for (int i = 0; i < width; i++)
 		text_puts(t, i < filled ? "\xe2\x96\x88" : "\xe2\x96\x91");
-	text_puts(t, has_colour ? "\033[0m" : "");
-	text_printf(t, " %3.0f %%  ", part * 100);
+	text_puts(t, has_colour ? "\033[0m " : " ");
 }
 
+/* What is wanted most comes first: a narrow terminal cuts the end off. */
 static void add_numbers(struct text *t, const struct meter *m, const duet_llm_stats_t *llm)
 {
 	char done[32], total[32], rate[32], left[32];
@@ -111,31 +107,34 @@ static void add_numbers(struct text *t, const struct meter *m, const duet_llm_st
 	if (m->total > 0)
 		text_printf(t, "/%s", units_say_count(total, (double)m->total));
 	text_printf(t, "  %s/s", units_say_count(rate, m->rate));
+	if (llm->cooldown > 0)
+		text_printf(t, "  told to wait %s", units_say_time(left, llm->cooldown));
+	else if (meter_left(m) >= 0)
+		text_printf(t, "  %s left", units_say_time(left, meter_left(m)));
 	if (meter_failed(m) > 0)
 		text_printf(t, "  %llu failed", (unsigned long long)meter_failed(m));
 	if (llm->retries > 0)
 		text_printf(t, "  %llu retries", (unsigned long long)llm->retries);
 	text_printf(t, "  %zu of %.0f at once", llm->active, llm->limit);
-	if (llm->cooldown > 0)
-		text_printf(t, "  told to wait %s", units_say_time(left, llm->cooldown));
-	else if (meter_left(m) >= 0)
-		text_printf(t, "  %s left", units_say_time(left, meter_left(m)));
 }
 
-/* What does not fit into the terminal's width would scroll it. */
+/* What does not fit into the terminal's width would scroll it: the bar takes what the numbers leave. */
 static void print_bar(struct console *c, const struct meter *m, const duet_llm_stats_t *llm)
 {
 	struct winsize size = {0};
 	struct text bar = {0}, numbers = {0};
-	int columns = 80;
+	double part = m->total > 0 ? (double)(m->rows + m->restored) / (double)m->total : 0;
+	int columns = 80, width;
 
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		columns = size.ws_col;
+	if (m->total > 0)
+		text_printf(&numbers, "%3.0f %%  ", part < 1 ? part * 100 : 100);
 	add_numbers(&numbers, m, llm);
-	if (m->total > 0 && columns > BAR_MOST + 30)
-		add_bar(&bar, m, c->has_colour);
-	if (bar.len > 0)
-		columns -= BAR_MOST + 8;
+	width = columns - 2 - (int)numbers.len;
+	if (m->total > 0 && width >= BAR_LEAST)
+		add_bar(&bar, part < 1 ? part : 1, width < BAR_MOST ? width : BAR_MOST,
+			c->has_colour);
 	if (!bar.is_short && !numbers.is_short && columns > 1)
 		fprintf(stderr, "\r\033[K%s%.*s", bar.len > 0 ? bar.data : "", columns - 1,
 			numbers.data);
