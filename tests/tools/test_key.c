@@ -135,17 +135,18 @@ static struct anatomy *anatomy_open(pid_t pid)
 	CHECK(a != NULL);
 	a->memory = open_of(pid, "mem");
 	a->pages = open_of(pid, "pagemap");
-	if (maps < 0 || a->memory < 0 || a->pages < 0)
-		SKIP("not allowed to read the memory of workers");
-	a->maps = fdopen(maps, "r");
+	a->maps = maps >= 0 ? fdopen(maps, "r") : NULL;
 	return a;
 }
 
 static void anatomy_close(struct anatomy *a)
 {
-	fclose(a->maps);
-	close(a->memory);
-	close(a->pages);
+	if (a->maps != NULL)
+		fclose(a->maps);
+	if (a->memory >= 0)
+		close(a->memory);
+	if (a->pages >= 0)
+		close(a->pages);
 	free(a);
 }
 
@@ -202,6 +203,8 @@ static bool is_in_region(struct anatomy *a, unsigned long from, unsigned long un
 	return false;
 }
 
+static bool was_refused; /* workers let nobody but root read them */
+
 static bool is_in_memory(pid_t pid)
 {
 	struct anatomy *a = anatomy_open(pid);
@@ -209,7 +212,8 @@ static bool is_in_memory(pid_t pid)
 	unsigned long from, until;
 	bool is_found = false;
 
-	while (!is_found && fgets(line, sizeof line, a->maps) != NULL)
+	was_refused |= a->maps == NULL || a->memory < 0 || a->pages < 0;
+	while (!was_refused && !is_found && fgets(line, sizeof line, a->maps) != NULL)
 		if (sscanf(line, "%lx-%lx %7s", &from, &until, may) == 3 && may[0] == 'r')
 			is_found = is_in_region(a, from, until);
 	anatomy_close(a);
@@ -230,7 +234,7 @@ static void check_processes(pid_t program, int least)
 	if (test_is_slow())
 		return; /* a sanitizer's shadow has terabytes to look through */
 	test_note("no key where it must be: nothing was looked at");
-	CHECK(is_in_memory(program));
+	CHECK(is_in_memory(program) || was_refused);
 	for (int i = 1; i < f.n; i++) {
 		bool is_found = is_in_memory(f.pids[i]);
 
@@ -301,6 +305,8 @@ TEST_WITHIN(p14_key_is_found_nowhere, 60)
 	CHECK_EQ(chmod(path_of("key"), 0600), 0);
 	run_and_look(mock.url, "--post tokens --key-file %s/key", NULL, 4);
 	mock_stop(&mock);
+	if (was_refused)
+		SKIP("only root may look into the memory of workers: that was left out");
 }
 
 /* The probe before the first row is answered as it should be. */
