@@ -82,6 +82,24 @@ static ssize_t read_all(int fd, void *to, size_t n, uint64_t at)
 	return (ssize_t)got;
 }
 
+/* A name is on the disk when its folder is.  Not every file system knows how, nor may everybody. */
+int journal_sync_name(const struct journal *j)
+{
+	const char *path = j->path, *slash = strrchr(path, '/');
+	char *folder = slash == NULL   ? strdup(".")
+		       : slash == path ? strdup("/")
+				       : strndup(path, (size_t)(slash - path));
+	int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int r = folder == NULL ? -ENOMEM : 0;
+
+	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		r = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return r;
+}
+
 /* --- records --- */
 
 static int append(struct journal *j, unsigned char kind, duet_bytes fixed, duet_bytes rest)
@@ -263,7 +281,7 @@ int journal_start(struct journal *j, duet_bytes head)
 	r = append(j, KIND_HEAD, DUET_STR(magic), head);
 	if (r == 0 && fsync(j->fd) < 0)
 		r = -errno;
-	return r;
+	return r == 0 ? journal_sync_name(j) : r;
 }
 
 int journal_add(struct journal *j, struct journal_row *row, duet_bytes line)
@@ -484,7 +502,7 @@ static int fill_compact(struct journal *j, struct journal_row *const rows[], siz
 		r = -errno;
 	if (r == 0 && rename(to->path, j->path) < 0)
 		r = -errno;
-	return r;
+	return r == 0 ? journal_sync_name(j) : r;
 }
 
 /* Those given, and those that no mark covers yet. */

@@ -82,6 +82,10 @@ int journal_add_mark(struct journal *j, const struct journal_mark *mark);
  * be read has to be among them.  -> 0, -errno */
 int journal_compact(struct journal *j, struct journal_row *const rows[], size_t n);
 
+/* A file that was made or renamed has its name for good only once its folder is on the disk: start
+ * and compact see to it, whoever renames calls this.  -> 0, -errno */
+int journal_sync_name(const struct journal *j);
+
 void journal_close(struct journal *j);
 
 #endif

@@ -242,6 +242,8 @@ int64_t resume_retry_failed(struct resume *r, struct journal *j, struct output_f
 	failed = e < 0 ? e : fill_retry(r, j, output, &to);
 	if (failed > 0 && (fsync(to.fd) < 0 || rename(path, j->path) < 0))
 		failed = -errno;
+	if (failed > 0 && (e = journal_sync_name(j)) < 0)
+		failed = e;
 	if (failed > 0) { /* the new one is the journal now */
 		int old = j->fd;
 		j->fd = to.fd;
