@@ -1,5 +1,6 @@
 #include "pool/hygiene.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -24,11 +25,28 @@
 #endif
 #endif
 
-static void close_range_slowly(unsigned first, unsigned last)
+static void close_each_possible(unsigned first, unsigned last)
 {
 	long open_max = sysconf(_SC_OPEN_MAX);
 	for (unsigned fd = first; fd <= last && (long)fd < open_max; fd++)
 		close((int)fd);
+}
+
+/* Before Linux 5.9.  There may be room for a billion descriptors, of which ten are open. */
+static void close_range_slowly(unsigned first, unsigned last)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	if (d == NULL) {
+		close_each_possible(first, last);
+		return;
+	}
+	while ((e = readdir(d)) != NULL) {
+		unsigned long fd = strtoul(e->d_name, NULL, 10);
+		if (e->d_name[0] != '.' && fd >= first && fd <= last && fd != (unsigned)dirfd(d))
+			close((int)fd);
+	}
+	closedir(d);
 }
 
 static void close_between(unsigned first, unsigned last)
