@@ -47,17 +47,20 @@ static int first_free_number(void)
 	return most < ENOUGH ? most + 1 : ENOUGH;
 }
 
-/* A group of its own: what the terminal sends to the parent's group is not meant for it. */
-static void settle_zygote(const duet__plan *plan, int control)
+/* A group of its own: what the terminal sends to the parent's group is not meant for it.
+ * -> the lowest number for descriptors of its own */
+static int settle_zygote(const duet__plan *plan, int control)
 {
 	name_process("duet-zygote", 0);
 	setpgid(0, 0);
+	int first_fd = first_free_number();
 	duet__hygiene_reset_signals();
 	duet__hygiene_forget_output();
 	duet__hygiene_close_others((int[]){control, plan->arena_fd}, 2);
 	if (!plan->options.keep_secrets)
 		duet__hygiene_wipe_secrets();
 	duet__hygiene_restrict();
+	return first_fd;
 }
 
 /* A fork without SIGCHLD: neither the program's handler nor its wait(), which might wait for ever,
@@ -80,8 +83,7 @@ pid_t duet__spawn_zygote(const duet__plan *plan, int control)
 		return -errno;
 	if (pid > 0)
 		return pid;
-	int first_fd = first_free_number();
-	settle_zygote(plan, control);
+	int first_fd = settle_zygote(plan, control);
 	duet__zygote_run(plan, control, parent, first_fd);
 }
 

@@ -48,22 +48,29 @@ static int descendants(pid_t pid, pid_t out[PIDS], int n)
 	return n;
 }
 
-/* The one that is neither zygote nor worker; 0 = there is none. */
-static pid_t own_child(const pid_t pids[], int n)
+static bool is_of_the_pool(pid_t pid)
 {
-	char path[64], name[32] = "";
-	for (int i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pids[i]);
-		FILE *f = fopen(path, "re");
-		if (f != NULL && fgets(name, sizeof(name), f) != NULL &&
-		    strncmp(name, "duet-", 5) != 0) {
-			fclose(f);
-			return pids[i];
+	char path[64], name[32] = "duet-";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return true; /* it has ended */
+	bool is = fgets(name, sizeof(name), f) == NULL || strncmp(name, "duet-", 5) == 0;
+	fclose(f);
+	return is;
+}
+
+/* How many are neither zygote nor worker, or not yet; *last is one of them, or 0. */
+static int strangers(const pid_t pids[], int n, pid_t *last)
+{
+	int count = 0;
+	*last = 0;
+	for (int i = 0; i < n; i++)
+		if (!is_of_the_pool(pids[i])) {
+			*last = pids[i];
+			count++;
 		}
-		if (f != NULL)
-			fclose(f);
-	}
-	return 0;
+	return count;
 }
 
 static bool any_alive_but(pid_t one, const pid_t pids[], int n)
@@ -131,12 +138,15 @@ static void kill_parent_after(duet_transport transport, int ms)
 	}
 	int n = 0;
 	int all = 5 + ms % 2; /* 2 zygotes, 3 workers, a child */
-	for (int i = 0; n < all && i < 2000; i++, poll(NULL, 0, 1))
+	pid_t child = 0;
+	for (int i = 0; (n < all || strangers(pids, n, &child) > ms % 2) && i < 2000; i++) {
+		poll(NULL, 0, 1);
 		n = descendants(parent, pids, 0);
+	}
 	CHECK_GE(n, all);
+	CHECK_EQ(strangers(pids, n, &child), ms % 2);
 	poll(NULL, 0, ms);
 	n = descendants(parent, pids, 0);
-	pid_t child = own_child(pids, n);
 	kill(parent, SIGKILL);
 	waitpid(parent, NULL, 0);
 	wait_for_all_but(child, pids, n);
