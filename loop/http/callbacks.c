@@ -129,6 +129,10 @@ static void end_headers(duet__transfer *x)
 	if (x->status < 200)
 		return;
 	x->headers_done = true;
+	if (x->request->body_stall_timeout != 0) {
+		x->stall_timeout = x->request->body_stall_timeout;
+		duet__transfer_rearm(x);
+	}
 	if (x->stream != NULL)
 		duet__stream_headers_in(x->stream);
 }

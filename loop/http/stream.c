@@ -334,13 +334,6 @@ const char *duet_http_stream_header(const duet_http_stream *s, const char *name)
 	return duet__header_find(s->x.headers, s->x.headers_len, name);
 }
 
-void duet__stream_set_stall(duet_http_stream *s, duet_time limit)
-{
-	s->x.stall_timeout = limit;
-	if (s->x.state == DUET__TRANSFER_RUNNING)
-		duet__transfer_rearm(&s->x);
-}
-
 unsigned duet__stream_sends(const duet_http_stream *s)
 {
 	return s->x.sends;

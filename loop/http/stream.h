@@ -11,9 +11,6 @@ void duet__stream_headers_in(duet_http_stream *s);
  * CURL_WRITEFUNC_ERROR */
 size_t duet__stream_take(duet_http_stream *s, const char *data, size_t n);
 
-/* How long the answer may pause from now on. */
-void duet__stream_set_stall(duet_http_stream *s, duet_time limit);
-
 /* How often the request went out. */
 unsigned duet__stream_sends(const duet_http_stream *s);
 

@@ -147,6 +147,7 @@ static int make_request(duet__call *c, bool stream)
 		.body = DUET_BYTES(c->body.data, c->body.len),
 		.timeout = l->timeout,
 		.stall_timeout = l->timeout, /* silence is how a model thinks */
+		.body_stall_timeout = l->stall_timeout,
 	};
 	/* Four bytes a token is a fair guess; the answer's count corrects it. */
 	c->estimate = (double)c->body.len / 4 + c->chat->max_tokens;

@@ -131,7 +131,6 @@ static duet__verdict judge_stream(duet__call *c, duet_http_stream *s)
 
 	if (status < 200 || status > 299)
 		return judge_status(c, s);
-	duet__stream_set_stall(s, c->llm->stall_timeout);
 	if ((r = read_tokens(c, s)) == 0)
 		return v;
 	v = duet__call_judge_code(c, r);

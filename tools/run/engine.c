@@ -186,6 +186,7 @@ static int open_client(struct engine *e)
 		.max_retry_after = o->max_retry_after,
 		.connect_timeout = o->connect_timeout,
 		.timeout = o->timeout,
+		.stall_timeout = o->stall,
 		.proxy = o->proxy,
 		.ca_file = o->ca_file,
 		.insecure = o->insecure,

@@ -46,6 +46,8 @@ static const struct arg args[] = {
 	{0, "timeout", "T", ARG_TIME, AT(timeout), "of one attempt (10m)", 0.001, 86400},
 	{0, "connect-timeout", "T", ARG_TIME, AT(connect_timeout), "of connecting (5s)", 0.001,
 	 86400},
+	{0, "stall", "T", ARG_TIME, AT(stall), "of silence within an answer that has begun (60s)",
+	 0.001, 86400},
 	{0, "deadline", "T", ARG_TIME, AT(deadline), "stop after so long, resumable", 0.001,
 	 86400 * 365},
 	{0, "budget", "USD", ARG_REAL, AT(budget), "stop after so much, resumable; wants --price",
@@ -120,6 +122,7 @@ const struct run_options run_options_default = {
 	.max_retry_after = DUET_S(600),
 	.timeout = DUET_S(600),
 	.connect_timeout = DUET_S(5),
+	.stall = DUET_S(60),
 	.grace = DUET_S(30),
 	.post_timeout = DUET_S(30),
 };

@@ -29,7 +29,7 @@ struct run_options {
 	const char *jobs;
 	double rpm, tpm;
 	long retries;
-	duet_time max_retry_after, timeout, connect_timeout, deadline, grace;
+	duet_time max_retry_after, timeout, connect_timeout, stall, deadline, grace;
 	double budget;
 	const char *price;
 	long max_errors;

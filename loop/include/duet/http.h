@@ -67,7 +67,9 @@ typedef struct duet_http_request {
 	const char *const *headers;
 	duet_bytes body;
 	duet_time connect_timeout, timeout, stall_timeout; /* 0 = the client's                  */
-	size_t max_body;                                   /* 0 = the client's                  */
+	duet_time body_stall_timeout; /* the same as stall_timeout, once the headers of the
+	                                 answer are in; 0 = no other                           */
+	size_t max_body;              /* 0 = the client's                  */
 } duet_http_request;
 
 /* Start from {0}.  Whatever is in it is the caller's, freed by duet_http_response_free. */

@@ -47,7 +47,7 @@ typedef struct duet_llm_options {
 
 	duet_time connect_timeout; /* 0 = 5 s                                                    */
 	duet_time timeout;         /* of each attempt; 0 = 10 min                                */
-	duet_time stall_timeout;   /* no byte of a streamed answer; 0 = 60 s                     */
+	duet_time stall_timeout;   /* silence within an answer, once it has begun; 0 = 60 s      */
 	size_t max_body;           /* 0 = 64 MiB                                                 */
 
 	const char *proxy, *ca_file; /* as in duet_http_options                                  */

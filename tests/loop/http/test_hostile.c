@@ -159,6 +159,41 @@ static void stalls(duet_http *http)
 	bounded_fail(http, (duet_http_request){.stall_timeout = DUET_MS(100)}, "stall timeout");
 }
 
+static void stalls_in_the_body(duet_http *http)
+{
+	bounded_fail(http, (duet_http_request){.body_stall_timeout = DUET_MS(100)},
+		     "stall timeout");
+}
+
+static void slow_to_begin(int fd, int nth, void *arg)
+{
+	(void)nth, (void)arg;
+	server_take(fd, NULL);
+	server_pause_ms(150);
+	server_reply(fd, 200, NULL, "well");
+}
+
+static void may_think(duet_http *http)
+{
+	duet_http_response out = {0};
+	duet_http_request request = {.url = server_url(server, "/"),
+				     .body_stall_timeout = DUET_MS(50)};
+
+	CHECK_OK(duet_http_fetch(http, &request, &out));
+	duet_http_response_free(&out);
+}
+
+/* Silence before the answer is one thing, and silence within it another. */
+TEST(h5_silence_within_the_body_has_a_limit_of_its_own)
+{
+	server = server_start(silent, NULL);
+	with_client(NULL, stalls_in_the_body);
+	server_stop(server);
+	server = server_start(slow_to_begin, NULL);
+	with_client(NULL, may_think);
+	server_stop(server);
+}
+
 /* H5: a body that drips in lasts no longer than the whole may. */
 TEST(h5_slow_body_ends_with_the_timeout)
 {
