@@ -92,8 +92,10 @@ static int enter(duet_scope *s, duet_time limit, bool shield)
 	s->timer.flags = DUET__TIMER_LATE;
 	if (limit <= 0)
 		s->fired = true;
-	else if ((r = duet__timer_start(self->loop, timer_of(s), limit)) < 0)
+	else if ((r = duet__timer_start(self->loop, timer_of(s), limit)) < 0) {
+		s->task = NULL;
 		return duet__fail(r);
+	}
 	self->scope = s;
 	duet__task_update_cancelled(self);
 	return 0;
@@ -118,6 +120,7 @@ int duet_scope_exit(duet_scope *s)
 						"entered after it first, and each once");
 	duet__timer_stop(self->loop, timer_of(s));
 	self->scope = s->outer;
+	s->task = NULL; /* to reschedule it would leave a timer behind */
 	duet__task_update_cancelled(self);
 	if (s->fired && s->observed)
 		return duet__failf(DUET_ETIMEDOUT, "the scope's time limit was reached");
@@ -127,7 +130,7 @@ int duet_scope_exit(duet_scope *s)
 int duet_scope_reschedule(duet_scope *s, duet_time limit)
 {
 	if (duet__current == NULL || s == NULL || s->task != duet__current)
-		return duet__failf(DUET_EINVAL, "not a scope of this task");
+		return duet__failf(DUET_EINVAL, "not a scope that this task is in");
 	if (s->fired)
 		return duet__fail(DUET_ETIMEDOUT);
 	if (limit <= 0) {

@@ -50,7 +50,7 @@ DUET_API int duet_scope_shield(duet_scope *s, duet_time limit);
 DUET_API int duet_scope_exit(duet_scope *s);
 
 /* Moves the deadline of an entered scope to limit from now, unless it has fired.
- * -> 0, DUET_ETIMEDOUT (it has), -ENOMEM */
+ * -> 0, DUET_ETIMEDOUT (it has), -ENOMEM, -EINVAL (the task is not in it) */
 DUET_API int duet_scope_reschedule(duet_scope *s, duet_time limit);
 
 /* Whether a suspending call would now return DUET_ECANCELED.  Never suspends. */

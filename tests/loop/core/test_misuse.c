@@ -1,4 +1,5 @@
 /* What a caller may get wrong is an error with words, never a crash. */
+#include "tests/lib/fault.h"
 #include "tests/lib/test.h"
 #include "tests/loop/core/virtual.h"
 #include <duet/duet.h>
@@ -94,6 +95,35 @@ static int enter_twice(void *arg)
 TEST(scope_refuses_to_be_entered_twice)
 {
 	CHECK_OK(run_virtual(enter_twice, NULL));
+}
+
+static void leave_and_reschedule(void)
+{
+	duet_scope s;
+
+	CHECK_OK(duet_scope_enter(&s, DUET_S(1)));
+	CHECK_OK(duet_scope_exit(&s));
+	CHECK_ERR(duet_scope_reschedule(&s, DUET_S(1)), DUET_EINVAL);
+	fault_arm(FAULT_ALLOC, 1, FAULT_FROM_THEN_ON);
+	int r = duet_scope_enter(&s, DUET_S(1)); /* the heap of timers may have room */
+	fault_disarm();
+	if (r == 0)
+		CHECK_OK(duet_scope_exit(&s));
+	CHECK_ERR(duet_scope_reschedule(&s, DUET_S(1)), DUET_EINVAL);
+}
+
+static int outlive_rescheduled_scope(void *arg)
+{
+	(void)arg;
+	leave_and_reschedule();
+	memset((char[4096]){0}, 0x5a, 4096); /* where the scope was */
+	return duet_sleep(DUET_S(2));
+}
+
+/* A scope that the task has left, or never entered, cannot be rescheduled. */
+TEST(scope_left_is_not_rescheduled)
+{
+	CHECK_OK(run_virtual(outlive_rescheduled_scope, NULL));
 }
 
 static int leave_scope_open(void *arg)
