@@ -343,12 +343,24 @@ static void print_arg(const struct arg *arg, FILE *to)
 		fprintf(to, "  %-28s %s\n", left, arg->help);
 }
 
+static void print_title(const struct arg_set *set, const struct arg *arg, FILE *to)
+{
+	for (const struct arg_group *g = set->groups; g != NULL && g->first != NULL; g++)
+		if (strcmp(g->first, arg->name) == 0)
+			fprintf(to, "\n%s:\n", g->title);
+}
+
 void args_print_help(const struct arg_set *set, FILE *to)
 {
-	fprintf(to, "Usage: %s %s\n\n%s\n\nOptions:\n", set->command, set->usage, set->summary);
-	for (size_t i = 0; i < set->n; i++)
+	fprintf(to, "Usage: %s %s\n\n%s\n%s", set->command, set->usage, set->summary,
+		set->groups == NULL ? "\nOptions:\n" : "");
+	for (size_t i = 0; i < set->n; i++) {
+		print_title(set, &set->args[i], to);
 		if (set->args[i].help != NULL)
 			print_arg(&set->args[i], to);
+	}
+	if (set->groups != NULL)
+		fputc('\n', to);
 	fprintf(to, "  %-28s %s\n", "-h, --help", "show this and exit");
 	if (set->footer != NULL)
 		fprintf(to, "\n%s\n", set->footer);

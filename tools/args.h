@@ -36,6 +36,11 @@ struct arg {
 	double least, most; /* of numbers and times (in seconds); both 0 = no bounds           */
 };
 
+/* Where a group of options begins in the help. */
+struct arg_group {
+	const char *first, *title;
+};
+
 struct arg_set {
 	const char *command; /* "duet run"                                               */
 	const char *usage;   /* "[OPTION...] [INPUT]"                                    */
@@ -44,6 +49,7 @@ struct arg_set {
 	size_t n;
 	size_t max_words; /* arguments that are no options                                */
 	const char *footer;
+	const struct arg_group *groups; /* ended by {0}; NULL = one group                   */
 };
 
 struct arg_result {

@@ -30,8 +30,13 @@ static const struct arg table[] = {
 	{'l', "list", "X", ARG_LIST, AT(list), "again and again", 0, 0},
 };
 
-static const struct arg_set set = {
-	"prog", "[OPTION...]", "Does it.", table, sizeof table / sizeof *table, 2, "The end."};
+static const struct arg_set set = {.command = "prog",
+				   .usage = "[OPTION...]",
+				   .summary = "Does it.",
+				   .args = table,
+				   .n = sizeof table / sizeof *table,
+				   .max_words = 2,
+				   .footer = "The end."};
 
 static struct options options;
 static struct arg_result result;

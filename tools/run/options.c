@@ -94,6 +94,12 @@ static const struct arg args[] = {
 	{0, "compact-from", "SIZE", ARG_SIZE, AT(compact_from), NULL, 0, 0}, /* for the tests */
 };
 
+static const struct arg_group groups[] = {
+	{"output", "Results"},          {"model", "Questions"},       {"base-url", "Endpoint"},
+	{"jobs", "Speed and patience"}, {"deadline", "When to stop"}, {"post", "Replies"},
+	{"resume", "Going on"},         {"progress", "What is told"}, {0},
+};
+
 const struct arg_set run_options_set = {
 	.command = "duet run",
 	.usage = "[OPTION...] [INPUT|-]",
@@ -105,6 +111,7 @@ const struct arg_set run_options_set = {
 	.args = args,
 	.n = sizeof args / sizeof *args,
 	.max_words = 1,
+	.groups = groups,
 	.footer = "Each option can also be set as DUET_<OPTION> in the environment.\n\nEnds with 0 "
 		  "(all "
 		  "well), 1 (some rows failed), 2 (usage, input), 3 (endpoint unreachable),\n4 "
