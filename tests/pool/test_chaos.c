@@ -85,17 +85,42 @@ static int call_once(void)
 	return 0;
 }
 
+/* Of a map each job ends as it may; what it replied is kept where it belongs. */
+static int map_once(void)
+{
+	enum { N = 30 };
+	duet_bytes in[N];
+	duet_buf out[N];
+	int results[N];
+	bool all = any(2) == 0;
+	const struct kind kind = {.job = "echo"};
+	for (int i = 0; i < N; i++)
+		in[i] = DUET_BYTES("0123456789", (size_t)i % 10);
+	int r = duet_pool_map(chaos.pools[any((unsigned)chaos.n)], "echo", in, N, out,
+			      all ? results : NULL);
+	CHECK(may_happen(&kind, r));
+	for (int i = 0; i < N && (all || r == 0); i++) {
+		CHECK(may_happen(&kind, all ? results[i] : r));
+		if (!all || results[i] == 0)
+			CHECK_EQ(out[i].len, in[i].len);
+		duet_buf_free(&out[i]);
+	}
+	return 0;
+}
+
 static int one(void *arg)
 {
 	duet_scope s;
 	(void)arg;
 	for (int i = 0; i < chaos.each; i++) {
-		if (any(5) != 0) {
-			CHECK_OK(call_once());
-			continue;
-		}
-		CHECK_OK(duet_scope_enter(&s, DUET_US(any(5000))));
-		call_once();
+		if (any(5) == 0)
+			CHECK_OK(duet_scope_enter(&s, DUET_US(any(5000))));
+		else
+			CHECK_OK(duet_scope_enter(&s, DUET_FOREVER));
+		if (any(20) == 0)
+			map_once();
+		else
+			call_once();
 		duet_scope_exit(&s);
 	}
 	return 0;
