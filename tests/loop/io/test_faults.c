@@ -131,7 +131,7 @@ static int use_streams(void *arg)
 		snprintf(url, sizeof(url), "tcp://localhost:%d", duet_listener_port(l));
 	CHECK_OK(duet_yield());
 	if (server != NULL) { /* which may have given up: then nobody answers */
-		r = duet_timeout(DUET_MS(100), talk, url);
+		r = duet_timeout(DUET_MS(300), talk, url);
 		r = check(r == DUET_ETIMEDOUT && duet_done(server) ? 0 : r);
 	}
 	duet_listener_close(l);
