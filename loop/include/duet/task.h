@@ -31,7 +31,8 @@ typedef struct duet_task_options {
 DUET_BEGIN_DECLS
 
 /* Creates a task that starts at the caller's next suspension, first in, first out.  A task that
- * is cancelled before it starts still starts: it owns arg and cleans it up as always.
+ * is cancelled before it starts still starts: it owns arg and cleans it up as always.  Only if there
+ * is no memory for its stack when its turn comes, it ends with -ENOMEM and fn is not called.
  * -> a handle, or NULL with errno ENOMEM (out of memory) or EINVAL (no run here, no fn,
  * too large a stack).  A NULL handle
  * may be given on to every collecting call, where it counts as a task that failed with -ENOMEM. */
