@@ -33,9 +33,9 @@ DUET_BEGIN_DECLS
 /* Creates a task that starts at the caller's next suspension, first in, first out.  A task that
  * is cancelled before it starts still starts: it owns arg and cleans it up as always.  Only if there
  * is no memory for its stack when its turn comes, it ends with -ENOMEM and fn is not called.
- * -> a handle, or NULL with errno ENOMEM (out of memory) or EINVAL (no run here, no fn,
- * too large a stack).  A NULL handle
- * may be given on to every collecting call, where it counts as a task that failed with -ENOMEM. */
+ * -> a handle, or NULL with errno ENOMEM (out of memory) or EINVAL (no run here, no fn, too large a
+ * stack).  A NULL handle may be given on to every collecting call, where it counts as a task that
+ * failed with -ENOMEM. */
 DUET_API duet_task *duet_spawn(duet_fn *fn, void *arg);
 DUET_API duet_task *duet_spawn_with(const duet_task_options *options, duet_fn *fn, void *arg);
 
