@@ -1,6 +1,7 @@
 /* A task that overflows its stack is named before the process dies of it. */
 #include <duet/duet.h>
 
+#include "loop/core/sanitizer.h"
 #include "tests/lib/test.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static int die(void (*body)(void))
 
 static void check_died(int status)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(DUET__ASAN) || defined(DUET__TSAN)
 	CHECK(WIFSIGNALED(status) ||
 	      WEXITSTATUS(status) != 0); /* the sanitizer has the last word */
 #else
