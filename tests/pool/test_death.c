@@ -362,7 +362,7 @@ static int next_of_a_polite_one(void *arg)
 	duet_scope_enter(&s, DUET_MS(20));
 	CHECK_ERR(duet_pool_call(pool, "polite", DUET_STR(path), NULL), DUET_ECANCELED);
 	duet_scope_exit(&s);
-	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("300"), NULL)); /* over the grace's end */
+	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("700"), NULL)); /* over the grace's end */
 	CHECK_EQ(jobs_pid(pool), pid);
 	return 0;
 }
@@ -370,7 +370,7 @@ static int next_of_a_polite_one(void *arg)
 /* The grace of a job that has ended is not the next one's. */
 TEST(cancel_with_grace_spares_the_next_job)
 {
-	in_a_run(&(duet_pool_options){.workers = 1, .grace = DUET_MS(150)}, next_of_a_polite_one);
+	in_a_run(&(duet_pool_options){.workers = 1, .grace = DUET_MS(500)}, next_of_a_polite_one);
 }
 
 static int leave_a_deaf_one(void *arg)
@@ -401,7 +401,7 @@ static int hold_the_loop_once(void *arg)
 {
 	(void)arg;
 	duet_sleep(DUET_MS(5));
-	hold_the_loop(300);
+	hold_the_loop(900);
 	return 0;
 }
 
@@ -411,7 +411,7 @@ static int look_late(void *arg)
 	duet_pool_stats_t s;
 	duet_task *t = duet_spawn(echo, NULL), *slow = duet_spawn(sleep_a_bit, NULL);
 	duet_sleep(DUET_MS(5));
-	hold_the_loop(300);
+	hold_the_loop(900);
 	CHECK_OK(duet_await(t));
 	CHECK_OK(duet_await(slow));
 	s = stats();
@@ -423,7 +423,7 @@ static int look_late(void *arg)
 /* A job that ended in time has ended in time, though the loop was held and looks later. */
 TEST(timeout_counts_what_the_loop_has_not_read)
 {
-	in_a_run(&(duet_pool_options){.workers = 2, .job_timeout = DUET_MS(150)}, look_late);
+	in_a_run(&(duet_pool_options){.workers = 2, .job_timeout = DUET_MS(600)}, look_late);
 }
 
 static int cancel_late(void *arg)
@@ -431,7 +431,7 @@ static int cancel_late(void *arg)
 	(void)arg;
 	duet_scope s;
 	duet_task *noise = duet_spawn(hold_the_loop_once, NULL);
-	duet_scope_enter(&s, DUET_MS(150));
+	duet_scope_enter(&s, DUET_MS(600));
 	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("30"), NULL));
 	duet_scope_exit(&s);
 	CHECK_OK(duet_await(noise));

@@ -379,8 +379,8 @@ static int expect_service(void *arg)
 /* Blocked signals, a thread left behind and limits of nothing: the worker serves, and can be killed. */
 TEST(unruly_job_turns_everything_over)
 {
-	with_job(&(duet_pool_options){.workers = 1, .job_timeout = DUET_MS(300)},
-		 turn_everything_over, expect_service);
+	with_job(&(duet_pool_options){.workers = 1, .job_timeout = DUET_S(1)}, turn_everything_over,
+		 expect_service);
 }
 
 static __attribute__((noinline)) int deeper(volatile char *above, int n)
