@@ -137,8 +137,8 @@ DUET_API duet_pool *duet_pool_open(const duet_pool_options *options);
  * 32 KiB are lent from it, and not copied.  Cancelled while the job runs, it returns at once and
  * the worker is killed.
  * -> the job's result >= 0, the job's own error, -ENOENT (no such job), -E2BIG, -EINVAL (bytes that
- * are nowhere), -ENOMEM, -EBUSY (the pool is in use by another run), -EAGAIN (.fail_when_full), DUET_ECLOSED, DUET_EWORKER,
- * DUET_ETIMEDOUT, DUET_EPOOL, DUET_ECANCELED, DUET_ENOTASK */
+ * are nowhere), -ENOMEM, -EBUSY (the pool is in use by another run), -EAGAIN (.fail_when_full),
+ * DUET_ECLOSED, DUET_EWORKER, DUET_ETIMEDOUT, DUET_EPOOL, DUET_ECANCELED, DUET_ENOTASK */
 DUET_SUSPENDS DUET_API int duet_pool_call(duet_pool *pool, const char *job, duet_bytes in,
 					  duet_buf *out);
 DUET_SUSPENDS DUET_API int duet_pool_call_with(duet_pool *pool, const duet_call_options *options,
@@ -154,7 +154,7 @@ DUET_SUSPENDS DUET_API int duet_pool_map(duet_pool *pool, const char *job, const
 
 /* Makes *buf a buffer of len bytes in the pool's shared memory: filled in and given to a call, in
  * whole or in part, its bytes are not copied.  Free it after the call.  Any time after open.
- * -> 0, -E2BIG, -ENOMEM, DUET_ECLOSED */
+ * -> 0, -E2BIG, -ENOMEM, DUET_ECLOSED, DUET_EFORKED (the pool is the parent process's) */
 DUET_API int duet_pool_alloc(duet_pool *pool, size_t len, duet_buf *buf);
 
 /* -> 0, -EINVAL, DUET_ECLOSED.  Cheap; between runs it also looks after the workers. */
