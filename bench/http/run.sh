@@ -1,7 +1,8 @@
 #!/bin/sh
 # duet's client beside bare libcurl, aiohttp, httpx, undici and Go: same server, turn by turn, server
 # and client on a core each; medians, and what they come to beside what is aimed at.  Streams: 200 of
-# them, 100 tokens each, 10 ms apart, each token's JSON read; their cost is for each token.
+# them, 100 tokens each, 10 ms apart, each token's JSON read; their cost is for each token.  Where
+# other work takes part of the two cores, the ratio by CPU a request says more than that of speed.
 # usage: bench/http/run.sh [BUILD_DIR [ROUNDS]]
 # needs, for what is not there to be left out: python3 with aiohttp and httpx, npm, go
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,15 +77,16 @@ function median(of, key,  n, i, j, t, v) {
 	return v[int((n + 1) / 2)]
 }
 function name(c, client) { return sprintf("%5d %-12s", c, client) }
-function judge(words, have, want, is_most) {
-	printf "%-44s %7.2f  %s %-6.2f %s\n", words, have, is_most ? "at most " : "at least", want,
-		(is_most ? have <= want : have >= want) ? "met" : "MISSED"
+function judge(words, have, want, is_most, more) {
+	printf "%-48s %7.2f  %s %-6.2f %-7s%s\n", words, have, is_most ? "at most " : "at least", want,
+		(is_most ? have <= want : have >= want) ? "met" : "MISSED", more
 }
 function beside(c, client, want,  key) {
 	key = name(c, client)
 	if (count[key])
 		judge(sprintf("req/s against %s, %d connections", client, c),
-			median(speed, name(c, "duet")) / median(speed, key), want)
+			median(speed, name(c, "duet")) / median(speed, key), want, 0,
+			sprintf("by CPU a request %.2f", median(cost, key) / median(cost, name(c, "duet"))))
 }
 END {
 	table = "sort"
