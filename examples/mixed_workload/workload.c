@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Worker deaths that a row survives: the kernel has no side effects, so it may run again. */
-enum { RERUNS = 2 };
+/* Worker deaths that a row survives: the kernel has no side effects, so it may run again.  Enough
+ * for a machine that kills many; few enough to find a row that is itself the cause. */
+enum { RERUNS = 5 };
 
 static int post_process(duet_job *job, enum dk_mode mode)
 {

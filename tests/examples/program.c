@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,4 +135,27 @@ size_t program_descendants(const struct program *p, int generation, size_t want,
 	while ((n = generation_of(p->pid, generation, pids, size)) < want)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	return n;
+}
+
+/* The signals that it has handlers for, as Linux shows them: proc(5), SigCgt. */
+static uint64_t caught_signals(pid_t pid)
+{
+	char path[64], line[128];
+	uint64_t caught = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	FILE *status = fopen(path, "re");
+	if (status == NULL)
+		return 0;
+	while (fgets(line, sizeof line, status) != NULL)
+		if (sscanf(line, "SigCgt: %" SCNx64, &caught) == 1)
+			break;
+	fclose(status);
+	return caught;
+}
+
+void program_until_catches(const struct program *p, int signal)
+{
+	while ((caught_signals(p->pid) >> (signal - 1) & 1) == 0)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }

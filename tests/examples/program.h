@@ -24,4 +24,7 @@ void program_finish(struct program *p);
 size_t program_descendants(const struct program *p, int generation, size_t want, pid_t pids[],
 			   size_t size);
 
+/* Waits until it has a handler for the signal. */
+void program_until_catches(const struct program *p, int signal);
+
 #endif

@@ -383,7 +383,7 @@ TEST(run_interrupted_drains_and_goes_on)
 }
 
 /* P7: a full disk, a file at its limit and a closed pipe are said loudly, and can be gone on from. */
-TEST(run_output_that_cannot_be_written_is_loud_and_resumable)
+TEST_WITHIN(run_output_that_cannot_be_written_is_loud_and_resumable, 60)
 {
 	struct program_options o = {0};
 	struct program p;
