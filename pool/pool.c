@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,12 +91,28 @@ static size_t limit_of(int resource)
 	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 ? limit.rlim_cur : SIZE_MAX;
 }
 
+/* How much is free in one piece, to a power of two: less than the processor has under a limit, a
+ * checker of memory, an emulator. */
+static size_t address_space(void)
+{
+	size_t size = 8 * ARENA_SIZE;
+	for (; size > ARENA_SMALLEST; size /= 2) {
+		void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
+		if (p == MAP_FAILED)
+			continue;
+		munmap(p, size);
+		break;
+	}
+	return size;
+}
+
 /* The arenas are vast and empty; where address space, or the size of files, is limited they have to
  * be small. */
 static void choose_sizes(duet__plan *plan)
 {
 	const size_t board = duet__memory_replies_offset(), files = limit_of(RLIMIT_FSIZE);
-	size_t most = least(limit_of(RLIMIT_AS) / 8, files > board ? files - board : 0);
+	size_t most = least(address_space() / 8, files > board ? files - board : 0);
 	duet_pool_options *o = &plan->options;
 	plan->arena_size = ARENA_SIZE;
 	plan->replies_size = REPLIES_SIZE;

@@ -1,6 +1,7 @@
 #include "pool/zygote.h"
 
 #include "ipc/descriptor.h"
+#include "loop/core/sanitizer.h"
 #include "pool/directory.h"
 #include "pool/spawn.h"
 
@@ -21,6 +22,12 @@ enum { CHILDREN_MAX = 4 * DUET_POOL_MAX_WORKERS, ORDER_FDS = 3, FAREWELL_MS = 10
 
 /* ---- the parent's side ---- */
 
+/* -> -1 before Linux 5.3, and under a valgrind that would only complain */
+static int open_pidfd(pid_t pid)
+{
+	return duet__is_on_valgrind() ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 int duet__zygote_start(duet__zygote *z, const duet__plan *plan)
 {
 	int ends[2];
@@ -33,7 +40,7 @@ int duet__zygote_start(duet__zygote *z, const duet__plan *plan)
 		close(ends[0]);
 		return pid;
 	}
-	*z = (duet__zygote){pid, ends[0], duet__fd_raise((int)syscall(SYS_pidfd_open, pid, 0))};
+	*z = (duet__zygote){pid, ends[0], duet__fd_raise(open_pidfd(pid))};
 	return 0;
 }
 
@@ -323,7 +330,7 @@ static void start(const duet__plan *plan, int control, pid_t parent, int first_f
 	zygote.first_fd = first_fd;
 	zygote.n = 0;
 	zygote.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	zygote.parent = (int)syscall(SYS_pidfd_open, parent, 0); /* -1 before Linux 5.3: EOF only */
+	zygote.parent = open_pidfd(parent); /* without one: EOF only */
 	if (zygote.signals < 0 || getppid() != parent)
 		_exit(0);
 }

@@ -2,6 +2,8 @@
 #ifndef DUET_CORE_SANITIZER_H
 #define DUET_CORE_SANITIZER_H
 
+#include <stdbool.h>
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define DUET__ASAN 1
@@ -32,5 +34,15 @@
 #define DUET__VALGRIND 1
 #endif
 #endif
+
+
+static inline bool duet__is_on_valgrind(void)
+{
+#if defined(DUET__VALGRIND)
+	return RUNNING_ON_VALGRIND;
+#else
+	return false;
+#endif
+}
 
 #endif
