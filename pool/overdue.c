@@ -5,8 +5,12 @@
  * answered is taken in.  Late, it is asked to stop if there is a grace, and then its worker killed.
  * A worker that does not even begin it hangs: the call moves on.
  *
- * One timer looks at the first call, another at what should end by itself: a job that was given up,
- * a process that has closed its channel, a stop hook. */
+ * A process that is to greet us is looked at every now and then, and it is the looks that count,
+ * not the time: after a pause of the whole program (Ctrl-Z, a held loop) the greeting may be there,
+ * unread.  One that only waits for a core is given ten times as many.
+ *
+ * One timer looks at the first call or the boot, another at what should end by itself: a job that
+ * was given up, a process that has closed its channel, a stop hook. */
 #include "pool/pool_impl.h"
 
 #include "pool/job_impl.h"
@@ -14,9 +18,45 @@
 #include <duet/error.h>
 #include <stdio.h>
 
+enum { LOOKS = 12, LOOKS_AT_THE_BUSY = 120 };
+static const duet_time LOOK = DUET_MS(250);
 static const duet_time UNBEGUN = DUET_S(2);
 static const duet_time LINGER = DUET_MS(200);
 static const duet_time LEAVING = DUET_S(10);
+
+/* ---- a boot ---- */
+
+/* It is at work, or waits for a core: state R in /proc/PID/stat. */
+static bool is_busy(pid_t pid)
+{
+	char path[64], state = '?';
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(f);
+	return state == 'R';
+}
+
+/* Without a pid it was never forked: then it is the zygote that hangs. */
+static void look_at_boot(duet__worker *w)
+{
+	duet__zygote *zygote = &w->pool->zygote;
+	pid_t pid = w->pid > 0 ? w->pid : zygote->pid;
+	if (++w->looks < LOOKS || (w->looks < LOOKS_AT_THE_BUSY && is_busy(pid)))
+		duet__timer_start(w->pool->loop, &w->overdue, LOOK);
+	else if (w->pid == 0 && zygote->pid > 0)
+		duet__zygote_kill(zygote);
+	else
+		duet__supervisor_doom(w, "it did not report");
+}
+
+int duet__overdue_watch_boot(duet__worker *w)
+{
+	return w->greeted ? 0 : duet__timer_start(w->pool->loop, &w->overdue, LOOK);
+}
 
 /* ---- the first call ---- */
 
@@ -31,15 +71,6 @@ static duet_time may_take(const duet__worker *w, const duet__call *call)
 static void ask_to_stop(duet__worker *w, unsigned ticket)
 {
 	atomic_fetch_or(&w->memory->board->claim[ticket], DUET__CLAIM_CANCEL);
-}
-
-/* Without a pid it was never forked: then it is the zygote that hangs. */
-static void on_silence(duet__worker *w)
-{
-	if (w->pid == 0 && w->pool->zygote.pid > 0)
-		duet__zygote_kill(&w->pool->zygote);
-	else
-		duet__supervisor_doom(w, "it did not report");
 }
 
 static void expire(duet__worker *w, duet__call *call, bool begun)
@@ -69,7 +100,7 @@ void duet__overdue_fire(void *timer)
 	duet__worker *w = duet__container_of(timer, duet__worker, overdue);
 	duet_time grace = w->pool->plan.options.grace;
 	if (!w->greeted) {
-		on_silence(w);
+		look_at_boot(w);
 		return;
 	}
 	duet__dispatch_gather(w); /* it may have ended in time, and we looked late */

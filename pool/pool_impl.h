@@ -60,6 +60,7 @@ typedef struct duet__worker {
 	duet_time first_since; /* and since when, as far as we know; idle: since when */
 	duet_time traced;      /* end of its last job in the trace                       */
 	duet__timer overdue;   /* looks at that call, or at the boot                          */
+	int looks;             /* at the boot, so far                                           */
 	duet__timer farewell;  /* its job was given up, and the grace is running; or it has
 	                            closed its channel and should end by itself                 */
 	unsigned given_up;     /* the ticket of that job,                                     */
@@ -197,6 +198,7 @@ void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nea
 void duet__overdue_fire(void *timer);
 void duet__overdue_farewell(void *timer);
 int duet__overdue_watch(duet__worker *w); /* -> 0, or there is no timer                          */
+int duet__overdue_watch_boot(duet__worker *w); /* -> 0, DUET_ENOMEM */
 void duet__overdue_mind(duet__worker *w); /* its first call may have changed                     */
 void duet__overdue_give_up(duet__worker *w, unsigned ticket); /* nobody wants this job now        */
 

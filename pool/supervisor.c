@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 enum { DEATHS_PER_PLACE = 3 };
-static const duet_time GREETING = DUET_S(3);
 static const duet_time BACKOFF = DUET_MS(50);
 static const duet_time PATIENCE = DUET_S(10);
 
@@ -95,8 +94,8 @@ int duet__supervisor_watch(duet__worker *w)
 	int r = w->watch != NULL ? duet__watch_set(w->watch, DUET__READ) : DUET_ENOMEM;
 	if (r == 0)
 		r = duet__output_watch(w);
-	if (r == 0 && !w->greeted)
-		r = duet__timer_start(loop, &w->overdue, GREETING);
+	if (r == 0)
+		r = duet__overdue_watch_boot(w);
 	if (r == 0)
 		r = duet__overdue_watch(w);
 	return r;

@@ -150,9 +150,13 @@ static void kill_the_zygote_of(pid_t worker)
 static int strike(void *arg)
 {
 	duet_pool_stats_t s;
+	uint64_t progress = 0; /* a slow machine is not to see the next blow before it recovers */
 	(void)arg;
 	for (int i = 1; !chaos.over; i++) {
-		duet_sleep(DUET_MS(10));
+		do
+			duet_sleep(DUET_MS(10));
+		while (chaos.ended < progress && !chaos.over);
+		progress = chaos.ended + 10;
 		CHECK_OK(duet_pool_stats(chaos.pools[any((unsigned)chaos.n)], &s));
 		if (s.workers == 0)
 			continue;

@@ -407,8 +407,8 @@ static int hold_the_loop_once(void *arg)
 
 static int look_late(void *arg)
 {
-	(void)arg;
 	duet_pool_stats_t s;
+	echo(arg); /* the worker is there */
 	duet_task *t = duet_spawn(echo, NULL), *slow = duet_spawn(sleep_a_bit, NULL);
 	duet_sleep(DUET_MS(5));
 	hold_the_loop(900);
@@ -428,8 +428,8 @@ TEST(timeout_counts_what_the_loop_has_not_read)
 
 static int cancel_late(void *arg)
 {
-	(void)arg;
 	duet_scope s;
+	echo(arg); /* the worker is there */
 	duet_task *noise = duet_spawn(hold_the_loop_once, NULL);
 	duet_scope_enter(&s, DUET_MS(600));
 	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("30"), NULL));
@@ -478,7 +478,7 @@ static int crash_each_start(void *arg)
 	CHECK_ERR(duet_pool_call(pool, "signal", DUET_STR("9"), NULL), DUET_EWORKER);
 	CHECK_ERR(duet_pool_call(pool, "echo", DUET_STR("x"), NULL), DUET_EPOOL);
 	CHECK_HAS(duet_errmsg(), "SIGABRT");
-	CHECK_LE(duet_now() - start, DUET_S(2));
+	CHECK_LE(duet_now() - start, DUET_S(10));
 	CHECK_LE(stats().restarts, 6);
 	return 0;
 }
