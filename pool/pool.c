@@ -96,7 +96,7 @@ static size_t limit_of(int resource)
 static size_t address_space(void)
 {
 	size_t size = 8 * ARENA_SIZE;
-	for (; size > ARENA_SMALLEST; size /= 2) {
+	for (; size >= 8 * ARENA_SMALLEST; size /= 2) {
 		void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			       -1, 0);
 		if (p == MAP_FAILED)
@@ -109,11 +109,13 @@ static size_t address_space(void)
 
 /* The arenas are vast and empty; where address space, or the size of files, is limited they have to
  * be small. */
-static void choose_sizes(duet__plan *plan)
+static int choose_sizes(duet__plan *plan)
 {
 	const size_t board = duet__memory_replies_offset(), files = limit_of(RLIMIT_FSIZE);
-	size_t most = least(address_space() / 8, files > board ? files - board : 0);
+	const size_t space = address_space() / 8, most = least(space, files - least(board, files));
 	duet_pool_options *o = &plan->options;
+	if (most < ARENA_SMALLEST)
+		return space < ARENA_SMALLEST ? -ENOMEM : -EFBIG;
 	plan->arena_size = ARENA_SIZE;
 	plan->replies_size = REPLIES_SIZE;
 	if (most < ARENA_SIZE) {
@@ -121,6 +123,7 @@ static void choose_sizes(duet__plan *plan)
 		plan->replies_size = least(REPLIES_SIZE, plan->arena_size / 4);
 	}
 	o->max_payload = least(o->max_payload, plan->replies_size / 4);
+	return 0;
 }
 
 static void fill_in_options(duet_pool_options *o)
@@ -144,17 +147,16 @@ static int make_plan(duet__plan *plan, const duet_pool_options *options)
 	if (options != NULL)
 		plan->options = *options;
 	fill_in_options(&plan->options);
-	choose_sizes(plan);
+	int r = choose_sizes(plan);
+	if (r < 0)
+		return r;
 	plan->transport = plan->options.transport == DUET_TRANSPORT_NNG ? &duet__transport_nng
 									: &duet__transport_local;
 	if (getrandom(plan->token, sizeof(plan->token), 0) != sizeof(plan->token))
 		return -errno;
-	if (plan->transport->needs_directory) {
-		int r = duet__directory_make(plan->directory, sizeof(plan->directory));
-		if (r < 0)
-			return r;
-	}
-	return plan->arena_size < ARENA_SMALLEST ? -EFBIG : 0;
+	return plan->transport->needs_directory
+		       ? duet__directory_make(plan->directory, sizeof(plan->directory))
+		       : 0;
 }
 
 /* Workers get a descriptor that only reads.  Where there is no /proc to make it with, a seal has

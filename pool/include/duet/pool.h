@@ -128,8 +128,8 @@ DUET_BEGIN_DECLS
 /* Forks the workers.  Call it from main, early: before duet_run, and before anything starts a
  * thread, curl or nng in this process.  Workers see memory as it is at this moment.
  * -> a pool, or NULL with errno EINVAL (opened too late, bad options: see duet_errmsg()), ENOMEM,
- * EMFILE, EAGAIN (it may not fork), EFBIG (RLIMIT_FSIZE or RLIMIT_AS leaves no room for shared
- * memory), ENOSYS (.sandbox, on a kernel without) */
+ * EMFILE, EAGAIN (it may not fork), EFBIG (RLIMIT_FSIZE leaves no room for shared memory), ENOSYS
+ * (.sandbox, on a kernel without) */
 DUET_API duet_pool *duet_pool_open(const duet_pool_options *options);
 
 /* Runs the job in a worker, on `in` (lent for the call), and sets *out (may be NULL) to its reply,
