@@ -35,7 +35,6 @@
 #endif
 #endif
 
-
 static inline bool duet__is_on_valgrind(void)
 {
 #if defined(DUET__VALGRIND)
