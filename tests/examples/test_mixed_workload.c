@@ -2,6 +2,7 @@
  * what is left when it is interrupted or killed. */
 #include "program.h"
 #include "tests/lib/http_server.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <signal.h>
@@ -262,20 +263,6 @@ TEST_WITHIN(mixed_workload_killed_worker_loses_no_row, 60)
 	CHECK_HAS(p.out, "\"digest\": \"d45d66f1d0589b38\"}");
 }
 
-static bool is_alive(pid_t pid)
-{
-	char path[64], state = 'X';
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	FILE *stat = fopen(path, "re");
-	if (stat == NULL)
-		return false;
-	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'X';
-	fclose(stat);
-	return state != 'X' && state != 'Z';
-}
-
 /* Killed itself, it leaves no process behind. */
 TEST_WITHIN(mixed_workload_killed_leaves_no_process, 60)
 {
@@ -291,7 +278,7 @@ TEST_WITHIN(mixed_workload_killed_leaves_no_process, 60)
 	for (int ms = 0; ms < 10000; ms += 10) {
 		size_t alive = 0;
 		for (size_t i = 0; i < n; i++)
-			alive += is_alive(pids[i]);
+			alive += process_is_alive(pids[i]);
 		if (alive == 0)
 			return;
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);

@@ -21,6 +21,55 @@ static long status_of(pid_t pid, const char *name)
 	return value;
 }
 
+/* Of /proc/PID/stat. */
+struct standing {
+	char state;
+	pid_t parent;
+};
+
+static struct standing standing_of(pid_t pid)
+{
+	struct standing s = {.state = 'X'};
+	char path[64];
+	FILE *stat;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	stat = fopen(path, "re");
+	if (stat == NULL)
+		return s;
+	if (fscanf(stat, "%*d (%*[^)]) %c %d", &s.state, &s.parent) != 2)
+		s = (struct standing){.state = 'X'};
+	fclose(stat);
+	return s;
+}
+
+bool process_is_alive(pid_t pid)
+{
+	char state = standing_of(pid).state;
+
+	return state != 'X' && state != 'Z';
+}
+
+pid_t process_parent(pid_t pid)
+{
+	return standing_of(pid).parent;
+}
+
+bool process_is_called(pid_t pid, const char *name)
+{
+	char path[64], comm[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	if (fgets(comm, sizeof comm, f) != NULL)
+		comm[strcspn(comm, "\n")] = '\0';
+	fclose(f);
+	return strcmp(comm, name) == 0;
+}
+
 long process_memory(pid_t pid)
 {
 	return status_of(pid, "VmRSS");

@@ -1,5 +1,6 @@
 #include "tests/pool/jobs.h"
 
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <ctype.h>
@@ -206,15 +207,8 @@ void jobs_wait_until(bool (*what)(void *), void *arg)
 	test_fail(__FILE__, __LINE__, "waited in vain");
 }
 
-bool jobs_is_alive(pid_t pid)
+pid_t jobs_zygote_of(pid_t worker)
 {
-	char path[64], state = 'Z';
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *f = fopen(path, "re");
-	if (f == NULL)
-		return false;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'Z';
-	fclose(f);
-	return state != 'Z' && state != 'X';
+	pid_t parent = process_parent(worker);
+	return process_is_called(parent, "duet-zygote") ? parent : 0;
 }

@@ -34,7 +34,7 @@ pid_t jobs_pid(duet_pool *p);
 /* Waits, in a run, until what() is true; fails the test after 10 s. */
 void jobs_wait_until(bool (*what)(void *), void *arg);
 
-/* Whether process pid exists and is not a zombie. */
-bool jobs_is_alive(pid_t pid);
+/* The zygote that forked the worker; 0: it is gone (an orphan's parent is the test runner). */
+pid_t jobs_zygote_of(pid_t worker);
 
 #endif

@@ -60,25 +60,14 @@ TEST(close_drains_past_deaths)
 	CHECK_OK(duet_run(close_while_workers_die, NULL));
 }
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[64];
-	int parent = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *f = fopen(path, "re");
-	CHECK(f != NULL && fscanf(f, "%*d (%*[^)]) %*c %d", &parent) == 1);
-	fclose(f);
-	CHECK_NE(parent, getppid());
-	CHECK_NE(parent, 1);
-	return parent;
-}
-
 static pid_t zygote(void)
 {
 	duet_pool_stats_t s;
 	CHECK_OK(duet_pool_stats(pool, &s));
 	CHECK_GE(s.workers, 1);
-	return parent_of(s.worker_pids[0]);
+	pid_t pid = jobs_zygote_of(s.worker_pids[0]);
+	CHECK_GE(pid, 2);
+	return pid;
 }
 
 static int close_while_the_zygote_dies(void *arg)

@@ -1,4 +1,5 @@
 /* Jobs that do what a program may do and a job had better not: each harms its own worker at most. */
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 #include "tests/pool/jobs.h"
 
@@ -268,7 +269,7 @@ static int get_a_daemon(void *arg)
 	CHECK_OK(duet_pool_call(pool, "unruly", DUET_STR(""), &out));
 	memcpy(&daemon_pid, out.data, sizeof(daemon_pid));
 	duet_buf_free(&out);
-	CHECK(jobs_is_alive(daemon_pid));
+	CHECK(process_is_alive(daemon_pid));
 	return 0;
 }
 
@@ -277,7 +278,7 @@ TEST(unruly_daemon_ends_with_the_pool)
 {
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	with_job(&(duet_pool_options){.workers = 1}, leave_a_daemon, get_a_daemon);
-	CHECK(!jobs_is_alive(daemon_pid));
+	CHECK(!process_is_alive(daemon_pid));
 	while (wait(NULL) > 0)
 		;
 }
@@ -300,7 +301,7 @@ TEST(unruly_daemon_ends_with_the_parent)
 	}
 	CHECK_EQ(read(fds[0], &daemon_pid, sizeof(daemon_pid)), sizeof(daemon_pid));
 	kill(parent, SIGKILL);
-	for (int ms = 0; jobs_is_alive(daemon_pid); ms++) {
+	for (int ms = 0; process_is_alive(daemon_pid); ms++) {
 		CHECK_LE(ms, 2000);
 		poll(NULL, 0, 1);
 	}

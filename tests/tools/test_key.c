@@ -2,6 +2,7 @@
  * else. */
 #include "program.h"
 #include "tests/lib/http_server.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <ctype.h>
@@ -50,21 +51,6 @@ struct family {
 	int n;
 };
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[64];
-	pid_t parent = 0;
-	FILE *stat;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	stat = fopen(path, "re");
-	if (stat != NULL && fscanf(stat, "%*d (%*[^)]) %*c %d", &parent) != 1)
-		parent = 0;
-	if (stat != NULL)
-		fclose(stat);
-	return parent;
-}
-
 static bool is_of(const struct family *f, pid_t pid)
 {
 	for (int i = 0; i < f->n; i++)
@@ -81,7 +67,8 @@ static void add_children(struct family *f)
 	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
-		if (pid > 0 && !is_of(f, pid) && is_of(f, parent_of(pid)) && f->n < FAMILY_MOST)
+		if (pid > 0 && !is_of(f, pid) && is_of(f, process_parent(pid)) &&
+		    f->n < FAMILY_MOST)
 			f->pids[f->n++] = pid;
 	}
 	closedir(proc);

@@ -1,5 +1,6 @@
 /* A run that is killed, at any moment, and run again leaves what an unbroken run leaves. */
 #include "program.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <sched.h>
@@ -32,21 +33,8 @@ static void forget(void)
 /* Sends the signal when its journal has that many bytes; it may also come to its end. */
 static void signal_at(struct program *p, long bytes, int signal)
 {
-	char state;
-	bool is_over = false;
-
-	while (!is_over && file_size("out.journal") < bytes) {
-		char path[64];
-		FILE *stat;
-
+	while (file_size("out.journal") < bytes && process_is_alive(p->pid))
 		sched_yield();
-		snprintf(path, sizeof path, "/proc/%d/stat", p->pid);
-		stat = fopen(path, "re");
-		is_over = stat == NULL || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1 ||
-			  state == 'Z';
-		if (stat != NULL)
-			fclose(stat);
-	}
 	kill(p->pid, signal);
 	program_finish(p);
 }
