@@ -77,9 +77,8 @@ TEST(stack_slabs_shrink_to_what_fits)
 	static duet__stack *all[COUNT];
 	duet__stacks pool;
 
-#if defined(DUET__ASAN) || defined(DUET__TSAN)
-	SKIP("sanitizers reserve terabytes");
-#endif
+	if (test_is_slow())
+		SKIP("sanitizers reserve terabytes, valgrind what it needs itself");
 	duet__stacks_init(&pool, SIZE);
 	CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
 	for (int i = 0; i < COUNT; i++)
