@@ -1,4 +1,3 @@
-#include "loop/core/sanitizer.h"
 #include "loop/core/stack.h"
 #include "tests/lib/test.h"
 #include <stdint.h>
