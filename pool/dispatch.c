@@ -24,6 +24,7 @@ enum { BATCH_MOST = DUET__TICKETS / 2, MESSAGES_PER_TURN = 8, MESSAGES_HELD = 20
 static const duet_time BATCH_TIME = DUET_US(200);
 static const duet_time TICK = DUET_MS(2);
 static const duet_time STUCK = DUET_US(500);
+static const duet_time BRIEF = DUET_US(20), ON_THE_WAY = DUET_US(30);
 
 /* ---- out ---- */
 
@@ -260,6 +261,19 @@ static void refuse_all(duet_pool *p)
 		duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
 }
 
+/* Jobs of microseconds, for a worker that has no others: their results are worth waiting for. */
+static void expect_results(duet_pool *p)
+{
+	DUET__WORKERS_EACH (w, p) {
+		duet__call *call = duet__hand_first(&w->hand);
+		if (call == NULL || call->handed != p->turn)
+			continue;
+		duet_time all = p->expected[call->job] * (duet_time)w->hand.count;
+		if (all > 0 && all <= BRIEF)
+			duet__watch_expect(p->loop, all + ON_THE_WAY);
+	}
+}
+
 static void dispatch(duet_pool *p)
 {
 	duet_time now = p->turn = duet_now();
@@ -270,6 +284,8 @@ static void dispatch(duet_pool *p)
 	if (p->ledger.queued > 0 || is_stuck(p, now))
 		duet__supervisor_grow(p);
 	send_all(p);
+	if (p->plan.may_wait_awake)
+		expect_results(p);
 	wake_for_space(p);
 	if (!duet__timer_is_started(&p->tick) && must_look_again(p))
 		duet__timer_start(p->loop, &p->tick, TICK);

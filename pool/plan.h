@@ -15,6 +15,7 @@ typedef struct duet__plan {
 	unsigned char token[DUET__TOKEN_SIZE]; /* a worker proves with it that it is ours       */
 	char directory[64];                    /* of the transport, mode 0700; "" = none        */
 	int arena_fd;                          /* inputs: the workers map it read-only          */
+	bool may_wait_awake; /* there is a core for each of two that wait for each other */
 	size_t arena_size;
 	size_t replies_size; /* of each worker's arena                        */
 } duet__plan;

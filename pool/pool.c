@@ -147,6 +147,7 @@ static int make_plan(duet__plan *plan, const duet_pool_options *options)
 	if (options != NULL)
 		plan->options = *options;
 	fill_in_options(&plan->options);
+	plan->may_wait_awake = duet_usable_cores() > 1;
 	int r = choose_sizes(plan);
 	if (r < 0)
 		return r;

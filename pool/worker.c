@@ -13,10 +13,12 @@
 
 #include "ipc/memory.h"
 #include "ipc/outbox.h"
+#include "loop/core/vigil.h"
 #include "pool/job_impl.h"
 #include "pool/sandbox.h"
 
 #include <duet/error.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -26,6 +28,7 @@
 #include <unistd.h>
 
 static const duet_time PATIENCE = DUET_US(50);
+static const duet_time VIGIL = DUET_US(50);
 static const duet_time EXAMINED_EVERY = DUET_MS(20);
 
 static struct {
@@ -42,6 +45,7 @@ static struct {
 	const volatile char *own; /* 1; but 0 in whatever a job has forked                       */
 	duet_time clock;          /* when the last job ended                                     */
 	duet_time unsent_since;
+	duet__vigil vigil;
 } worker;
 
 static duet_time clock_now(void)
@@ -268,13 +272,30 @@ static void obey(const unsigned char *message, size_t len)
 	}
 }
 
-/* Looks first, and sends what is done before it sleeps. */
+/* Whoever needs the core may have it meanwhile. */
+static ssize_t wait_awake(unsigned char *to)
+{
+	const duet_time end = clock_now() + VIGIL;
+	ssize_t n;
+	if (!worker.plan->may_wait_awake || !duet__vigil_is_worth(&worker.vigil))
+		return -EAGAIN;
+	do {
+		sched_yield();
+		n = duet__channel_recv(worker.channel, to, DUET__MESSAGE_MAX, false);
+	} while (n == -EAGAIN && clock_now() < end);
+	duet__vigil_end(&worker.vigil, n != -EAGAIN);
+	return n;
+}
+
+/* Looks first, and sends what is done before it waits. */
 static size_t next_message(unsigned char *to)
 {
 	ssize_t n = duet__channel_recv(worker.channel, to, DUET__MESSAGE_MAX, false);
 	if (n == -EAGAIN) {
 		flush();
-		n = duet__channel_recv(worker.channel, to, DUET__MESSAGE_MAX, true);
+		n = wait_awake(to);
+		if (n == -EAGAIN)
+			n = duet__channel_recv(worker.channel, to, DUET__MESSAGE_MAX, true);
 		worker.clock = clock_now();
 	}
 	if (n < 0)

@@ -5,6 +5,7 @@
 
 #include "loop/core/fail.h"
 #include "loop/core/loop_impl.h"
+#include "loop/core/vigil.h"
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,6 +36,9 @@ struct duet__poll {
 	int callbacks;   /* in this poll */
 	bool is_behind;  /* tasks were ready when it began */
 	duet_time dispatch_end;
+	duet_time
+		expected_until; /* CLOCK_MONOTONIC; 0: nothing is expected                        */
+	duet__vigil vigil;
 };
 
 struct duet__watch {
@@ -161,13 +165,42 @@ bool duet__poll_is_idle(const struct duet__poll *p)
 	return p->watching == 0;
 }
 
+static bool has_come(const struct duet__poll *p)
+{
+	return p->callbacks > 0 || duet__ready_count(&p->loop->ready) > 0;
+}
+
+/* For what is expected.  -> whether it, or something else, came */
+static bool wait_awake(struct duet__poll *p, duet_time most)
+{
+	duet_time now = duet__clock_monotonic(), end = p->expected_until;
+
+	p->expected_until = 0;
+	if (end <= now || !duet__vigil_is_worth(&p->vigil))
+		return false;
+	if (most < end - now)
+		end = now + most;
+	do
+		event_base_loop(p->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	while (!has_come(p) && duet__clock_monotonic() < end);
+	duet__vigil_end(&p->vigil, has_come(p));
+	return has_come(p);
+}
+
 void duet__poll_once(struct duet__poll *p, duet_time wait)
 {
-	if (wait > 0)
-		set_alarm(p, wait);
 	p->callbacks = 0;
 	p->is_behind = duet__ready_count(&p->loop->ready) > 0;
+	if (wait > 0 && p->expected_until > 0 && wait_awake(p, wait))
+		return;
+	if (wait > 0)
+		set_alarm(p, wait);
 	event_base_loop(p->base, wait > 0 ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+void duet__watch_expect(duet_loop *loop, duet_time within)
+{
+	loop->poll->expected_until = duet__clock_monotonic() + within;
 }
 
 /* Reading the clock costs more than many a callback. */

@@ -26,6 +26,10 @@ int duet__watch_set(duet__watch *w, int events);
  * the parent's loop is left alone. */
 void duet__watch_close(duet__watch *w);
 
+/* Something that is watched should be ready within this time, of microseconds: the loop, should it
+ * have nothing else to do, waits for it awake. */
+void duet__watch_expect(duet_loop *loop, duet_time within);
+
 /* Whether w (NULL: no) is of the loop that this thread runs, not of a forked child's parent. */
 bool duet__watch_is_here(const duet__watch *w);
 
