@@ -159,12 +159,19 @@ static int make_slots(struct map *m)
 	return 0;
 }
 
+static void end_all(const struct map *m, int r)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->out != NULL)
+			m->out[i] = (duet_buf){0};
+		if (m->results != NULL)
+			m->results[i] = r;
+	}
+}
+
 int duet_pool_map(duet_pool *pool, const char *job, const duet_bytes in[], size_t n, duet_buf out[],
 		  int results[])
 {
-	int r = duet__call_enter(pool);
-	if (r < 0)
-		return r;
 	struct map m = {.pool = pool,
 			.job = job,
 			.in = in,
@@ -172,12 +179,16 @@ int duet_pool_map(duet_pool *pool, const char *job, const duet_bytes in[], size_
 			.results = results,
 			.n = n,
 			.failed_at = n};
-	if ((r = make_slots(&m)) == 0) {
-		for (size_t i = 0; out != NULL && i < n; i++)
-			out[i] = (duet_buf){0};
-		r = map_inside(&m);
-		free(m.slots);
+	int r = duet__call_enter(pool);
+	if (r < 0) {
+		end_all(&m, r);
+		return r;
 	}
+	r = make_slots(&m);
+	end_all(&m, r);
+	if (r == 0)
+		r = map_inside(&m);
+	free(m.slots);
 	duet__call_leave(pool);
 	return r;
 }

@@ -13,16 +13,21 @@
 #include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair1/pair.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	WINDOW = 512, /* messages that may wait in each direction */
 	HEADER = 4,   /* what PAIR version 1 puts before each message */
+	CLOSE_SECONDS = 1,
 };
 
 struct pair {
@@ -211,10 +216,43 @@ static pid_t pair_peer(duet__channel *c)
 	return (pid_t)atomic_load(&pair_of(c)->peer);
 }
 
+static void *close_pair(void *pair)
+{
+	struct pair *p = pair;
+	nng_close(p->socket);
+	free(p);
+	return NULL;
+}
+
+/* The program's signals are not for the thread. */
+static int start_closer(pthread_t *closer, struct pair *p)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(closer, NULL, close_pair, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+/* Once in many thousand deaths of a peer the thread of nng that nng_close waits for is stuck, for
+ * good, in every version before 1.8 (nng issues 1543 and 1813).  That must not hold the loop: from
+ * then on nobody waits, and sockets stay open. */
 static void pair_close(duet__channel *c)
 {
-	nng_close(pair_of(c)->socket);
-	free(c);
+	static atomic_bool is_stuck;
+	struct timespec until;
+	pthread_t closer;
+	if (start_closer(&closer, pair_of(c)) != 0) {
+		close_pair(c);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CLOSE_SECONDS;
+	if (atomic_load(&is_stuck) || pthread_timedjoin_np(closer, NULL, &until) != 0) {
+		atomic_store(&is_stuck, true);
+		pthread_detach(closer);
+	}
 }
 
 const duet__transport duet__transport_nng = {

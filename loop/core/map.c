@@ -68,6 +68,8 @@ int duet_map(size_t n, size_t limit, int (*fn)(void *ctx, size_t i), void *ctx, 
 	struct map *m;
 	int r = duet__enter();
 
+	for (size_t i = 0; results != NULL && i < n && (r >= 0 || r == DUET_ECANCELED); i++)
+		results[i] = DUET_ECANCELED;
 	if (r < 0 || n == 0)
 		return r;
 	if (fn == NULL)
@@ -79,8 +81,6 @@ int duet_map(size_t n, size_t limit, int (*fn)(void *ctx, size_t i), void *ctx, 
 	m->fn = fn;
 	m->ctx = ctx;
 	m->results = results;
-	for (size_t i = 0; results != NULL && i < n; i++)
-		results[i] = DUET_ECANCELED;
 	while (started < count) {
 		m->runners[started] = duet_spawn_at(duet__current->origin, NULL, run_next, m);
 		if (m->runners[started] == NULL)

@@ -557,6 +557,29 @@ static int map_with_failures(void *arg)
 	return 0;
 }
 
+static int map_too_late(void *arg)
+{
+	(void)arg;
+	duet_bytes in[2] = {DUET_STR("x"), DUET_STR("")};
+	duet_buf out[2] = {{.len = 1}, {.len = 2}};
+	int results[2] = {0};
+	duet_scope s;
+	duet_scope_enter(&s, 0);
+	CHECK_ERR(duet_pool_map(pool, "echo", in, 2, out, results), DUET_ECANCELED);
+	duet_scope_exit(&s);
+	for (int i = 0; i < 2; i++) {
+		CHECK_ERR(results[i], DUET_ECANCELED);
+		CHECK(out[i].data == NULL && out[i].len == 0);
+	}
+	return 0;
+}
+
+/* One that is cancelled before it began says so of each item, too. */
+TEST(map_cancelled_before_it_began_sets_its_results)
+{
+	in_a_run(&two, map_too_late);
+}
+
 /* A map's failures are each item's own; the first by index is the map's. */
 TEST(map_reports_each_failure)
 {

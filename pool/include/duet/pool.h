@@ -148,7 +148,7 @@ DUET_SUSPENDS DUET_API int duet_pool_call_with(duet_pool *pool, const duet_call_
  * Only a window of them is under way at a time, in batches that the pool chooses.
  * With results: every job is run, and results[i] is what its call would have returned.  Without:
  * the first failure cancels the rest.  -> 0, or the first failure by index, or as duet_pool_call;
- * DUET_ECANCELED sets the results of those that did not end to it */
+ * whatever it returns, out and results are set: DUET_ECANCELED those that did not end to it */
 DUET_SUSPENDS DUET_API int duet_pool_map(duet_pool *pool, const char *job, const duet_bytes in[],
 					 size_t n, duet_buf out[], int results[]);
 

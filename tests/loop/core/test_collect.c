@@ -325,6 +325,33 @@ TEST(map_stops_at_the_first_failure)
 	CHECK_OK(run_virtual(map_failure, NULL));
 }
 
+static int never_called(void *ctx, size_t i)
+{
+	(void)ctx, (void)i;
+	CHECK(!"called");
+	return 0;
+}
+
+static int map_too_late(void *arg)
+{
+	int results[] = {1, 2, 3};
+	duet_scope s;
+
+	(void)arg;
+	duet_scope_enter(&s, 0);
+	CHECK_ERR(duet_map(3, 2, never_called, NULL, results), DUET_ECANCELED);
+	duet_scope_exit(&s);
+	for (int i = 0; i < 3; i++)
+		CHECK_ERR(results[i], DUET_ECANCELED);
+	return 0;
+}
+
+/* So do they when the map itself is cancelled before it began. */
+TEST(map_cancelled_before_it_began_sets_its_results)
+{
+	CHECK_OK(run_virtual(map_too_late, NULL));
+}
+
 static int group_body(void *arg)
 {
 	duet_group *g = duet_group_open();
