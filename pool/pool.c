@@ -210,7 +210,7 @@ static int start_workers(duet_pool *p)
 {
 	duet__supervisor_fill(p);
 	while (pids_missing(p)) {
-		poll(&(struct pollfd){.fd = p->zygote.control, .events = POLLIN}, 1, -1);
+		duet__zygote_wait(&p->zygote);
 		duet__supervisor_listen(p);
 	}
 	return duet__list_is_empty(&p->workers) && p->boot_crashes == 0 ? p->boot_error : 0;
@@ -324,8 +324,7 @@ static void unbind(duet_pool *p)
 {
 	if (p->loop == NULL)
 		return;
-	duet__watch_close(p->news);
-	p->news = NULL;
+	duet__supervisor_unwatch_zygote(p);
 	DUET__WORKERS_EACH (w, p)
 		duet__supervisor_unwatch(w);
 	duet__timer_stop(p->loop, &p->tick);
@@ -344,12 +343,7 @@ static void close_attached(duet__attachment *a)
 
 static int watch_all(duet_pool *p)
 {
-	int r = 0;
-	if (p->zygote.control >= 0) {
-		p->news =
-			duet__watch_open(p->loop, p->zygote.control, duet__supervisor_readable, p);
-		r = p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
-	}
+	int r = duet__supervisor_watch_zygote(p);
 	DUET__WORKERS_EACH (w, p)
 		if (r == 0)
 			r = duet__supervisor_watch(w);
@@ -435,7 +429,7 @@ static void stop_in_peace(duet_pool *p)
 	while (waiting > 0 && (left = end - duet_now()) > 0) {
 		wait_readable(p->zygote.control, left);
 		int r;
-		while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
+		while ((r = duet__zygote_news(&p->zygote, &news)) > 0)
 			waiting -= news.kind == DUET__NEWS_EXITED;
 		if (r < 0)
 			return;

@@ -89,12 +89,12 @@ struct duet_pool {
 
 	duet_loop *loop; /* the run it is bound to, or NULL                                     */
 	duet__attachment attachment;
-	duet_time turn;      /* when the calls of this turn were queued                       */
-	duet__hook hook;     /* dispatch at the end of the turn                               */
-	duet__timer tick;    /* looks for results and jobs stuck behind a long one            */
-	duet__timer respawn; /* the backoff is over */
-	duet__timer shrink;  /* looks for workers that have been idle for long */
-	duet__watch *news;
+	duet_time turn;          /* when the calls of this turn were queued                       */
+	duet__hook hook;         /* dispatch at the end of the turn                               */
+	duet__timer tick;        /* looks for results and jobs stuck behind a long one            */
+	duet__timer respawn;     /* the backoff is over */
+	duet__timer shrink;      /* looks for workers that have been idle for long */
+	duet__watch *news, *end; /* of the zygote */
 
 	int boot_deaths;        /* workers that ended before they were ready, in a row           */
 	int boot_error;         /* of the last that could not be forked                          */
@@ -179,7 +179,8 @@ void duet__dispatch_fail_all(duet_pool *p, int code, const char *words); /* what
 /* supervisor.c */
 void duet__supervisor_fill(duet_pool *p);   /* up to target                                     */
 void duet__supervisor_listen(duet_pool *p); /* takes what news there is                         */
-void duet__supervisor_readable(void *pool, int events); /* a duet__watch_fn                     */
+int duet__supervisor_watch_zygote(duet_pool *p); /* in the run that p is bound to        */
+void duet__supervisor_unwatch_zygote(duet_pool *p);
 void duet__supervisor_forgive(duet_pool *p); /* the restart budget is full again                 */
 void duet__supervisor_ready(duet__worker *w);
 void duet__supervisor_doom(duet__worker *w, const char *why);

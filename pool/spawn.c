@@ -125,10 +125,10 @@ static void apply_limits(const duet_pool_options *o, int number)
 
 static void settle_worker(const duet__plan *plan, const duet__order *order, pid_t zygote)
 {
-	name_process("duet-worker-%d", order->number);
-	setpgid(0, 0);
 	if (duet__hygiene_die_with(zygote) < 0)
 		_exit(0);
+	name_process("duet-worker-%d", order->number);
+	setpgid(0, 0);
 	redirect_output(order->output_fd);
 	duet__hygiene_close_others((int[]){plan->arena_fd, order->memory_fd, order->offer.fd}, 3);
 	duet__hygiene_reset_signals();

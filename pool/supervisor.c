@@ -428,12 +428,31 @@ static void on_news(duet_pool *p, const duet__news *news)
 		on_fork_failure(w, news->status);
 }
 
-static int watch_news(duet_pool *p)
+static void on_zygote_event(void *pool, int events)
 {
-	if (p->loop == NULL)
+	(void)events;
+	duet__supervisor_listen(pool);
+}
+
+static int watch_to_read(duet_pool *p, int fd, duet__watch **watch)
+{
+	if (fd < 0)
 		return 0;
-	p->news = duet__watch_open(p->loop, p->zygote.control, duet__supervisor_readable, p);
-	return p->news != NULL ? duet__watch_set(p->news, DUET__READ) : DUET_ENOMEM;
+	*watch = duet__watch_open(p->loop, fd, on_zygote_event, p);
+	return *watch != NULL ? duet__watch_set(*watch, DUET__READ) : DUET_ENOMEM;
+}
+
+int duet__supervisor_watch_zygote(duet_pool *p)
+{
+	int r = watch_to_read(p, p->zygote.control, &p->news);
+	return r < 0 ? r : watch_to_read(p, p->zygote.ended, &p->end);
+}
+
+void duet__supervisor_unwatch_zygote(duet_pool *p)
+{
+	duet__watch_close(p->news);
+	duet__watch_close(p->end);
+	p->news = p->end = NULL;
 }
 
 static void bury_with_zygote(duet__worker *w)
@@ -450,34 +469,28 @@ static void bury_with_zygote(duet__worker *w)
 static void on_zygote_death(duet_pool *p)
 {
 	const uint32_t last = p->epochs;
-	duet__watch_close(p->news);
-	p->news = NULL;
+	duet__supervisor_unwatch_zygote(p);
 	duet__zygote_stop(&p->zygote);
 	p->zygote = p->spare;
 	p->spare = DUET__ZYGOTE_NONE;
 	DUET__WORKERS_EACH (w, p)
 		if (w->epoch <= last) /* others are the spare's, forked meanwhile */
 			bury_with_zygote(w);
-	if (p->zygote.pid == 0 || watch_news(p) < 0)
+	if (p->zygote.pid == 0 || (p->loop != NULL && duet__supervisor_watch_zygote(p) < 0))
 		fail(p, "the processes that fork the workers are gone");
 }
 
 void duet__supervisor_listen(duet_pool *p)
 {
+	bool has_ended = duet__zygote_has_ended(&p->zygote); /* its last news come before */
 	duet__news news;
 	int r;
-	while ((r = duet__zygote_news(&p->zygote, &news, false)) > 0)
+	while ((r = duet__zygote_news(&p->zygote, &news)) > 0)
 		on_news(p, &news);
-	if (r < 0 && !p->failed && !p->ending)
+	if ((has_ended || r < 0) && !p->failed && !p->ending)
 		on_zygote_death(p);
 	duet__supervisor_fill(p);
 	if (p->failed)
 		duet__dispatch_fail_all(p, DUET_EPOOL, p->why_failed);
 	duet__dispatch_soon(p);
-}
-
-void duet__supervisor_readable(void *pool, int events)
-{
-	(void)events;
-	duet__supervisor_listen(pool);
 }

@@ -101,17 +101,29 @@ int duet__zygote_order(duet__zygote *z, const duet__order *order)
 	return n >= 0 ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 }
 
-int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait)
+int duet__zygote_news(duet__zygote *z, duet__news *news)
 {
 	if (z->control < 0)
 		return -EPIPE;
 	ssize_t n;
 	do
-		n = recv(z->control, news, sizeof(*news), wait ? 0 : MSG_DONTWAIT);
+		n = recv(z->control, news, sizeof(*news), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)sizeof(*news))
 		return 1;
 	return n < 0 && errno == EAGAIN ? 0 : -EPIPE;
+}
+
+bool duet__zygote_has_ended(const duet__zygote *z)
+{
+	return z->ended >= 0 && poll(&(struct pollfd){.fd = z->ended, .events = POLLIN}, 1, 0) > 0;
+}
+
+void duet__zygote_wait(const duet__zygote *z)
+{
+	struct pollfd either[] = {{.fd = z->control, .events = POLLIN},
+				  {.fd = z->ended, .events = POLLIN}};
+	poll(either, 2, -1);
 }
 
 void duet__zygote_let_go(duet__zygote *z)

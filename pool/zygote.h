@@ -50,8 +50,14 @@ int duet__zygote_start(duet__zygote *z, const duet__plan *plan);
  * killed. */
 int duet__zygote_order(duet__zygote *z, const duet__order *order);
 
-/* -> 1 and *news, 0 (none yet; never if wait), -EPIPE (it is gone) */
-int duet__zygote_news(duet__zygote *z, duet__news *news, bool wait);
+/* -> 1 and *news, 0 (none yet), -EPIPE (it is gone) */
+int duet__zygote_news(duet__zygote *z, duet__news *news);
+
+/* By its pidfd: a worker that was stopped as soon as it was forked still has the socket open. */
+bool duet__zygote_has_ended(const duet__zygote *z);
+
+/* Blocks until there is news, or it has ended. */
+void duet__zygote_wait(const duet__zygote *z);
 
 /* For one that hangs. */
 void duet__zygote_kill(duet__zygote *z);

@@ -50,6 +50,11 @@ bool process_is_alive(pid_t pid)
 	return state != 'X' && state != 'Z';
 }
 
+bool process_is_stopped(pid_t pid)
+{
+	return standing_of(pid).state == 'T';
+}
+
 pid_t process_parent(pid_t pid)
 {
 	return standing_of(pid).parent;

@@ -7,6 +7,7 @@
 
 /* Neither gone nor waiting to be reaped. */
 bool process_is_alive(pid_t pid);
+bool process_is_stopped(pid_t pid);
 /* 0 when the process is gone. */
 pid_t process_parent(pid_t pid);
 /* By the kernel's short name for it: of a gone process nothing is. */

@@ -6,12 +6,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +264,60 @@ TEST(family_survives_a_hanging_zygote)
 	pool = jobs_pool(&(duet_pool_options){.workers = 1, .job_timeout = DUET_MS(100)});
 	CHECK_OK(duet_run(hang_zygote, NULL));
 	CHECK_OK(duet_pool_close(pool));
+}
+
+/* Shared with zygotes and workers: the next worker stops as soon as it is forked. */
+static atomic_bool *stop_next;
+
+static void stop_at_birth(void)
+{
+	if (stop_next != NULL && atomic_exchange(stop_next, false))
+		raise(SIGSTOP);
+}
+
+static pid_t child_of(pid_t parent)
+{
+	pid_t pids[PIDS];
+	return descendants(parent, pids, 0) == 1 ? pids[0] : 0;
+}
+
+static bool has_another_child(void *pids)
+{
+	pid_t zygote = ((pid_t *)pids)[0], before = ((pid_t *)pids)[1], now = child_of(zygote);
+	return now != 0 && now != before && process_is_stopped(now);
+}
+
+static int lose_zygote_of_a_newborn(void *arg)
+{
+	(void)arg;
+	pid_t worker = jobs_pid(pool), zygote = jobs_zygote_of(worker);
+	CHECK_GE(zygote, 2);
+	atomic_store(stop_next, true);
+	CHECK_EQ(kill(worker, SIGKILL), 0);
+	jobs_wait_until(has_another_child, (pid_t[]){zygote, worker});
+	pid_t newborn = child_of(zygote);
+	CHECK_EQ(kill(zygote, SIGKILL), 0);
+	CHECK_OK(duet_pool_call_with(pool, &(duet_call_options){.retries = 3}, "echo",
+				     DUET_STR("x"), NULL));
+	CHECK_EQ(kill(newborn, SIGKILL), 0);
+	return 0;
+}
+
+/* A worker that is stopped as soon as it is forked keeps all that the zygote had open. */
+TEST(family_notices_the_end_of_a_zygote_whose_descriptors_live_on)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (pidfd < 0)
+		SKIP("only a pidfd can tell: Linux 5.3, and no valgrind");
+	close(pidfd);
+	stop_next = mmap(NULL, sizeof(*stop_next), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(stop_next != MAP_FAILED);
+	pthread_atfork(NULL, NULL, stop_at_birth);
+	pool = jobs_pool(&(duet_pool_options){.workers = 1});
+	CHECK_OK(duet_run(lose_zygote_of_a_newborn, NULL));
+	CHECK_OK(duet_pool_close(pool));
+	munmap(stop_next, sizeof(*stop_next));
 }
 
 static bool has_a_place_free(void *unused)
