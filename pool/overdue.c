@@ -7,7 +7,8 @@
  *
  * A process that is to greet us is looked at every now and then, and it is the looks that count,
  * not the time: after a pause of the whole program (Ctrl-Z, a held loop) the greeting may be there,
- * unread.  One that only waits for a core is given ten times as many.
+ * unread.  One that only waits for a core is given ten times as many.  Once it has greeted us it is
+ * in the start hook, which may take as long as it likes; but not if somebody has stopped it.
  *
  * One timer looks at the first call or the boot, another at what should end by itself: a job that
  * was given up, a process that has closed its channel, a stop hook. */
@@ -26,26 +27,33 @@ static const duet_time LEAVING = DUET_S(10);
 
 /* ---- a boot ---- */
 
-/* It is at work, or waits for a core: state R in /proc/PID/stat. */
-static bool is_busy(pid_t pid)
+/* As in /proc/PID/stat: R, at work or waiting for a core; T, stopped. */
+static char state_of(pid_t pid)
 {
 	char path[64], state = '?';
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	FILE *f = fopen(path, "re");
 	if (f == NULL)
-		return false;
+		return '?';
 	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
 		state = '?';
 	fclose(f);
-	return state == 'R';
+	return state;
+}
+
+static bool may_still_report(duet__worker *w, pid_t pid)
+{
+	char state = state_of(pid);
+	if (w->greeted && state != 'T')
+		w->looks = 0;
+	return ++w->looks < LOOKS || (w->looks < LOOKS_AT_THE_BUSY && state == 'R');
 }
 
 /* Without a pid it was never forked: then it is the zygote that hangs. */
 static void look_at_boot(duet__worker *w)
 {
 	duet__zygote *zygote = &w->pool->zygote;
-	pid_t pid = w->pid > 0 ? w->pid : zygote->pid;
-	if (++w->looks < LOOKS || (w->looks < LOOKS_AT_THE_BUSY && is_busy(pid)))
+	if (may_still_report(w, w->pid > 0 ? w->pid : zygote->pid))
 		duet__timer_start(w->pool->loop, &w->overdue, LOOK);
 	else if (w->pid == 0 && zygote->pid > 0)
 		duet__zygote_kill(zygote);
@@ -55,7 +63,9 @@ static void look_at_boot(duet__worker *w)
 
 int duet__overdue_watch_boot(duet__worker *w)
 {
-	return w->greeted ? 0 : duet__timer_start(w->pool->loop, &w->overdue, LOOK);
+	return w->state != DUET__WORKER_STARTING
+		       ? 0
+		       : duet__timer_start(w->pool->loop, &w->overdue, LOOK);
 }
 
 /* ---- the first call ---- */
@@ -99,7 +109,7 @@ void duet__overdue_fire(void *timer)
 {
 	duet__worker *w = duet__container_of(timer, duet__worker, overdue);
 	duet_time grace = w->pool->plan.options.grace;
-	if (!w->greeted) {
+	if (w->state == DUET__WORKER_STARTING) {
 		look_at_boot(w);
 		return;
 	}
@@ -129,7 +139,7 @@ int duet__overdue_watch(duet__worker *w)
 		left = w->doom == NULL ? LINGER : DUET_FOREVER;
 	else if (duet__worker_is_at_given_up(w))
 		left = p->plan.options.grace;
-	else if (w->state == DUET__WORKER_RETIRING && w->hand.taken == 0)
+	else if (w->state == DUET__WORKER_RETIRING && w->hand.count == 0)
 		left = LEAVING;
 	if (left == DUET_FOREVER)
 		return 0;
@@ -147,10 +157,11 @@ void duet__overdue_farewell(void *timer)
 		duet__supervisor_doom(w, "it did not leave in time");
 }
 
-/* It has had its last job, and its stop hook is running. */
+/* It has no job left, unless there are some to skip, and its stop hook is running. */
 static void mind_leaving(duet__worker *w)
 {
-	if (w->leaving || w->state != DUET__WORKER_RETIRING || w->hand.taken > 0)
+	if (w->leaving || w->state != DUET__WORKER_RETIRING || w->hand.count > 0 ||
+	    duet__worker_is_at_given_up(w))
 		return;
 	w->leaving = true;
 	duet__overdue_watch(w);

@@ -60,7 +60,7 @@ typedef struct duet__worker {
 	duet_time first_since; /* and since when, as far as we know; idle: since when */
 	duet_time traced;      /* end of its last job in the trace                       */
 	duet__timer overdue;   /* looks at that call, or at the boot                          */
-	int looks;             /* at the boot, so far                                           */
+	int looks;             /* at the boot, in which nothing was to be seen                  */
 	duet__timer farewell;  /* its job was given up, and the grace is running; or it has
 	                            closed its channel and should end by itself                 */
 	unsigned given_up;     /* the ticket of that job,                                     */

@@ -199,7 +199,7 @@ pid_t jobs_pid(duet_pool *p)
 
 void jobs_wait_until(bool (*what)(void *), void *arg)
 {
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 15000; i++) {
 		if (what(arg))
 			return;
 		duet_sleep(DUET_MS(2));

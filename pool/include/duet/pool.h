@@ -71,7 +71,7 @@ typedef struct duet_pool_options {
 	bool fail_when_full;    /* ... or fail with -EAGAIN                                   */
 	size_t max_payload;     /* bytes of one input or reply; more is -E2BIG.  0 = 2 GiB    */
 	duet_fn *on_worker_start; /* runs in each worker before its first job; < 0: the worker
-	                             cannot start                                               */
+	                             cannot start; it may take as long as it likes              */
 	duet_fn *on_worker_stop;  /* runs in a worker that is stopped in peace: it has 10 s, when
 	                             the pool is closed 1 s                                     */
 	void *worker_context;     /* the argument of both, as it was when the pool was opened   */
