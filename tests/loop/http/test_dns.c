@@ -136,7 +136,7 @@ static void slow_lookup(duet_http *http)
 				  &out),
 		  DUET_ETIMEDOUT);
 	CHECK_HAS(duet_errmsg(), "connect timeout");
-	CHECK_LE(wall() - begun, DUET_MS(100 + (test_is_slow() ? 500 : 200)));
+	CHECK_LE(wall() - begun, DUET_S(2));
 	CHECK_OK(duet_cancel_await(ticker));
 	CHECK_GE(ticks, 3);
 }
@@ -147,7 +147,7 @@ TEST(h1_slow_lookup_ends_with_the_connect_timeout)
 {
 	duet_time begun = wall();
 
-	with_server("127.0.0.1", 2000, slow_lookup);
-	CHECK_LE(wall() - begun, DUET_MS(1500));
-	server_pause_ms(2100); /* the thread ends by itself */
+	with_server("127.0.0.1", 4000, slow_lookup);
+	CHECK_LE(wall() - begun, DUET_S(3));
+	server_pause_ms(4100); /* the thread ends by itself */
 }
