@@ -43,6 +43,7 @@ static int inspected(void *arg)
 	duet_task *t = duet_spawn_with(&(duet_task_options){.name = "a napper"}, nap, (void *)100);
 
 	(void)arg;
+	duet_yield(); /* now it naps */
 	CHECK_OK(duet_inspector_open());
 	CHECK_ERR(duet_inspector_open(), -EADDRINUSE);
 	for (int i = 0; i < 3; i++) {
