@@ -214,6 +214,11 @@ void duet__arena_free(duet__block *b)
 		return;
 	duet__arena *a = b->arena;
 	pthread_mutex_lock(&a->lock);
+	if (b->holds > 0) {
+		b->holds--;
+		pthread_mutex_unlock(&a->lock);
+		return;
+	}
 	b->used = false;
 	a->in_use -= b->size;
 	set_dirty(b, b->offset, b->offset + b->size);
@@ -227,6 +232,22 @@ void duet__arena_free(duet__block *b)
 		punch(b, dirty > excess ? dirty - excess : 0);
 	}
 	unlock_and_unref(a, 1);
+}
+
+duet__block *duet__arena_hold(duet__arena *a, const void *data)
+{
+	size_t offset = (size_t)((uintptr_t)data - (uintptr_t)a->base);
+	duet__block *found = NULL;
+	pthread_mutex_lock(&a->lock);
+	DUET__LIST_EACH (node, &a->blocks) {
+		duet__block *b = by_address(node);
+		if (b->used && offset - b->offset < b->size)
+			found = b;
+	}
+	if (found != NULL)
+		found->holds++;
+	pthread_mutex_unlock(&a->lock);
+	return found;
 }
 
 bool duet__arena_grow(duet__block *b, size_t len)

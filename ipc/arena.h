@@ -21,6 +21,7 @@ typedef struct duet__block {
 	duet__list by_age; /* in the arena's list of free blocks, or in none            */
 	size_t offset, size;
 	size_t dirty, dirty_end; /* of a free block: what may still hold memory               */
+	size_t holds; /* how often it is held beside its owner's                              */
 	bool used;
 } duet__block;
 
@@ -45,6 +46,10 @@ void duet__arena_close(duet__arena *a); /* NULL is fine; unmapped when the last 
 /* -> room for len bytes and a NUL behind them, or NULL (full, or no memory for the book) */
 duet__block *duet__arena_alloc(duet__arena *a, size_t len);
 void duet__arena_free(duet__block *b); /* NULL is fine */
+
+/* The block in use that data points into; it lasts until it has been freed once more.  -> NULL: there
+ * is none */
+duet__block *duet__arena_hold(duet__arena *a, const void *data);
 
 /* Makes room for len bytes and a NUL in place -> whether that was possible. */
 bool duet__arena_grow(duet__block *b, size_t len);

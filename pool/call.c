@@ -38,12 +38,15 @@ void duet__call_leave(duet_pool *p)
 		duet__wake_all(&p->drained, 0);
 }
 
-int duet__call_wait_for_space(duet_pool *p)
+bool duet__call_has_space(const duet_pool *p)
 {
-	const duet_pool_options *o = &p->plan.options;
-	while (o->max_queue > 0 && p->ledger.queued >= o->max_queue) {
-		if (o->fail_when_full)
-			return duet__failf(DUET_EAGAIN, "%zu calls wait already", p->ledger.queued);
+	size_t most = p->plan.options.max_queue;
+	return most == 0 || p->ledger.queued < most;
+}
+
+int duet__call_wait_in_line(duet_pool *p)
+{
+	while (!duet__call_has_space(p)) {
 		DUET__WAITER_EXTERNAL(w, "place in the pool's queue");
 		duet__list_append(&p->space, &w.node);
 		int r = duet__park(&w);
@@ -57,12 +60,21 @@ int duet__call_wait_for_space(duet_pool *p)
 	return 0;
 }
 
+static int wait_for_space(duet_pool *p)
+{
+	if (p->plan.options.fail_when_full && !duet__call_has_space(p))
+		return duet__failf(DUET_EAGAIN, "%zu calls wait already", p->ledger.queued);
+	return duet__call_wait_in_line(p);
+}
+
 /* ---- one call ---- */
 
 static uint8_t level_of(int priority)
 {
-	int level = priority + DUET__LEVELS / 2;
-	return (uint8_t)(level < 0 ? 0 : level >= DUET__LEVELS ? DUET__LEVELS - 1 : level);
+	const int middle = DUET__LEVELS / 2;
+	return (uint8_t)(priority < -middle   ? 0
+			 : priority >= middle ? DUET__LEVELS - 1
+					      : priority + middle);
 }
 
 int duet__call_prepare(const duet_pool *p, duet__call *call, const duet_call_options *o,
@@ -116,10 +128,23 @@ void duet__call_finish(duet_pool *p, duet__call *call, int result, const char *w
 	call->over(call);
 }
 
-void duet__call_abandon(duet_pool *p, duet__call *call)
+duet__hand *duet__call_drop(duet_pool *p, duet__call *call)
 {
 	unsigned ticket = call->ticket;
 	duet__hand *running = duet__ledger_drop(&p->ledger, call);
+	if (running == NULL)
+		return NULL;
+	running->lent[ticket] = call->block;
+	if (call->block == NULL && duet__arena_has(p->arena, call->in))
+		running->lent[ticket] = duet__arena_hold(p->arena, call->in.data);
+	call->block = NULL;
+	return running;
+}
+
+void duet__call_abandon(duet_pool *p, duet__call *call)
+{
+	unsigned ticket = call->ticket;
+	duet__hand *running = duet__call_drop(p, call);
 	duet__arena_free(call->block);
 	call->block = NULL;
 	p->stats.failed++;
@@ -173,7 +198,7 @@ static int call_inside(duet_pool *p, const duet_call_options *o, const char *job
 	struct single s;
 	int r = duet__call_prepare(p, &s.call, o, job, in);
 	if (r == 0)
-		r = duet__call_wait_for_space(p);
+		r = wait_for_space(p);
 	if (r < 0)
 		return r;
 	DUET__WAITER_EXTERNAL(waiter, "pool call");

@@ -344,6 +344,12 @@ static int take_reply(duet__worker *w, const duet__frame *f, duet_buf *out)
 	return 0;
 }
 
+static void drop_reply(duet__worker *w, const duet__frame *f)
+{
+	if ((f->flags & DUET__FRAME_SHARED) != 0)
+		duet__memory_return(w->memory, f->slot);
+}
+
 static void fail_with_words(duet_pool *p, duet__call *call, const duet__frame *f)
 {
 	char words[DUET__WORDS_SIZE];
@@ -360,13 +366,17 @@ static bool on_result(duet__worker *w, const duet__frame *f)
 	if (!duet__ledger_answer(&p->ledger, &w->hand, f->ticket, f->job, &call))
 		return true;
 	if (call == NULL) {
-		if ((f->flags & DUET__FRAME_SHARED) != 0)
-			duet__memory_return(w->memory, f->slot);
+		drop_reply(w, f);
 		return true;
 	}
 	duet_time took = time_told(call, f->nanos);
 	learn(p, call->job, took);
-	duet__pool_trace(w, call, took, f->code);
+	duet__pool_trace(w, call, took, call->expired ? DUET_ETIMEDOUT : f->code);
+	if (call->expired) {
+		drop_reply(w, f);
+		duet__overdue_finish(p, call);
+		return true;
+	}
 	if (f->code < 0) {
 		fail_with_words(p, call, f);
 		return true;

@@ -84,8 +84,10 @@ int duet_job_progress(duet_job *job, double fraction)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	duet_time now = DUET_S((duet_time)t.tv_sec) + t.tv_nsec;
-	if (fraction >= 1 || now - job->progressed >= DUET_MS(10)) {
+	bool is_end = fraction >= 1 && !job->is_at_end;
+	if (is_end || now - job->progressed >= DUET_MS(10)) {
 		job->progressed = now;
+		job->is_at_end = fraction >= 1;
 		job->send_progress(job, fraction);
 	}
 	return 0;

@@ -27,7 +27,8 @@ struct duet_job {
 	int failed; /* the code of duet_job_fail, or 0                                          */
 	char words[DUET__WORDS_SIZE];
 
-	duet_time progressed; /* when progress was last sent                                    */
+	duet_time progressed; /* when progress was last sent,                                   */
+	bool is_at_end;       /* and whether all of it                                          */
 	void (*send_progress)(duet_job *job, double fraction);
 	void (*make_room)(void); /* takes back from the arena what the parent has read          */
 };

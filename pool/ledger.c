@@ -1,5 +1,7 @@
 #include "pool/ledger.h"
 
+#include "ipc/arena.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -15,6 +17,18 @@ void duet__hand_init(duet__hand *h, _Atomic uint32_t *claims)
 	memset(h, 0, sizeof(*h));
 	duet__list_init(&h->order);
 	h->claims = claims;
+}
+
+static void give_back(duet__hand *h, unsigned ticket)
+{
+	duet__arena_free(h->lent[ticket]);
+	h->lent[ticket] = NULL;
+}
+
+void duet__hand_fini(duet__hand *h)
+{
+	for (unsigned i = 0; i < DUET__TICKETS; i++)
+		give_back(h, i);
 }
 
 static void leave_queue(duet__ledger *l, duet__call *call)
@@ -110,6 +124,7 @@ bool duet__ledger_answer(duet__ledger *l, duet__hand *h, unsigned ticket, uint64
 	h->answered = id;
 	h->ids[ticket] = 0;
 	h->taken--;
+	give_back(h, ticket);
 	if (*call != NULL) {
 		leave_hand(l, *call);
 		(*call)->state = DUET__CALL_OVER;
@@ -185,4 +200,5 @@ void duet__ledger_lost(duet__ledger *l, duet__hand *h, duet_time now, duet__list
 	}
 	memset(h->ids, 0, sizeof(h->ids));
 	h->taken = 0;
+	duet__hand_fini(h);
 }

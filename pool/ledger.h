@@ -10,7 +10,8 @@
  *
  * A worker's hand holds its calls by ticket.  A ticket is taken until the worker answers for it:
  * also when its call was dropped or taken back meanwhile, so that a late answer can never meet
- * another call.  Ids are never used twice.
+ * another call; and as long it keeps the input of a call that was dropped when it ran.  Ids are
+ * never used twice.
  *
  * Invariants: a call is in exactly one place; a hand's calls are in the order in which the worker
  * runs them; of those only the first can be running. */
@@ -66,10 +67,11 @@ typedef struct duet__hand {
 	size_t taken;                     /* tickets, including those of calls that have gone  */
 	uint64_t ids[DUET__TICKETS];      /* 0 = the ticket is free                            */
 	duet__call *calls[DUET__TICKETS]; /* NULL = the call has gone                          */
-	_Atomic uint32_t *claims;         /* on the worker's board                             */
-	_Atomic uint64_t *running;        /* there, too; or NULL                               */
-	uint64_t answered;                /* the id answered last                              */
-	unsigned next;                    /* ticket to try first                               */
+	struct duet__block *lent[DUET__TICKETS]; /* what its job may still read, or NULL       */
+	_Atomic uint32_t *claims;  /* on the worker's board                             */
+	_Atomic uint64_t *running; /* there, too; or NULL                               */
+	uint64_t answered;         /* the id answered last                              */
+	unsigned next;             /* ticket to try first                               */
 } duet__hand;
 
 typedef struct duet__ledger {
@@ -81,6 +83,7 @@ typedef struct duet__ledger {
 
 void duet__ledger_init(duet__ledger *l);
 void duet__hand_init(duet__hand *h, _Atomic uint32_t *claims);
+void duet__hand_fini(duet__hand *h); /* the worker is dead */
 
 /* At the end of its level, or (`first`) at its head. */
 void duet__ledger_submit(duet__ledger *l, duet__call *call, duet_time now, bool first);

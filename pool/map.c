@@ -89,7 +89,7 @@ static void start_next(struct map *m)
 }
 
 /* Those under way are given up; those that never started have no other result either. */
-static void give_up(struct map *m)
+static void give_up(struct map *m, int result)
 {
 	m->waiter.done = true; /* we are awake, whatever comes of the calls now */
 	for (size_t i = 0; i < m->window; i++) {
@@ -100,11 +100,11 @@ static void give_up(struct map *m)
 			continue;
 		duet__call_abandon(m->pool, &s->call);
 		if (m->results != NULL)
-			m->results[s->index] = DUET_ECANCELED;
+			m->results[s->index] = result;
 		put_back(s);
 	}
 	for (; m->results != NULL && m->next < m->n; m->next++)
-		m->results[m->next] = DUET_ECANCELED;
+		m->results[m->next] = result;
 }
 
 static void drop_replies(struct map *m)
@@ -116,8 +116,14 @@ static void drop_replies(struct map *m)
 static int work(struct map *m)
 {
 	for (;;) {
-		while (m->free != NULL && goes_on(m))
+		while (m->free != NULL && goes_on(m) && duet__call_has_space(m->pool))
 			start_next(m);
+		if (m->running == 0 && goes_on(m)) {
+			int r = duet__call_wait_in_line(m->pool);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (m->running == 0 || (m->results == NULL && m->failed_at < m->n))
 			return 0;
 		DUET__WAITER_EXTERNAL(w, "pool map");
@@ -132,7 +138,7 @@ static int work(struct map *m)
 static int map_inside(struct map *m)
 {
 	int r = work(m);
-	give_up(m);
+	give_up(m, r < 0 ? r : DUET_ECANCELED);
 	if (r == 0 && m->failed_at < m->n)
 		r = duet__call_outcome(&m->failed, NULL);
 	else
@@ -184,7 +190,8 @@ int duet_pool_map(duet_pool *pool, const char *job, const duet_bytes in[], size_
 		end_all(&m, r);
 		return r;
 	}
-	r = make_slots(&m);
+	r = in == NULL && n > 0 ? duet__failf(DUET_EINVAL, "no inputs: the array is NULL")
+				: make_slots(&m);
 	end_all(&m, r);
 	if (r == 0)
 		r = map_inside(&m);

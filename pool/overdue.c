@@ -83,10 +83,17 @@ static void ask_to_stop(duet__worker *w, unsigned ticket)
 	atomic_fetch_or(&w->memory->board->claim[ticket], DUET__CLAIM_CANCEL);
 }
 
+void duet__overdue_finish(duet_pool *p, duet__call *call)
+{
+	char words[192];
+	snprintf(words, sizeof(words), "job \"%.64s\" ran longer than its %.3f s",
+		 duet__job_name(call->job), (double)call->timeout / 1e9);
+	duet__call_finish(p, call, DUET_ETIMEDOUT, words);
+}
+
 static void expire(duet__worker *w, duet__call *call, bool begun)
 {
 	duet_pool *p = w->pool;
-	char words[192];
 	if (duet__ledger_take_back(&p->ledger, call, duet_now())) {
 		duet__supervisor_doom(w, "it did not begin a job in time");
 		return;
@@ -96,12 +103,9 @@ static void expire(duet__worker *w, duet__call *call, bool begun)
 		duet__overdue_mind(w);
 		return;
 	}
-	duet__ledger_drop(&p->ledger, call);
+	duet__call_drop(p, call);
 	duet__pool_trace(w, call, DUET_FOREVER, DUET_ETIMEDOUT);
-	snprintf(words, sizeof(words),
-		 "job \"%.64s\" ran longer than its %.3f s; its worker was stopped",
-		 duet__job_name(call->job), (double)call->timeout / 1e9);
-	duet__call_finish(p, call, DUET_ETIMEDOUT, words);
+	duet__overdue_finish(p, call);
 	duet__supervisor_doom(w, "its job ran too long");
 }
 
@@ -122,6 +126,7 @@ void duet__overdue_fire(void *timer)
 	if (call->id != w->first_id || over < 0) {
 		duet__overdue_mind(w);
 	} else if (begun && grace > over) {
+		call->expired = true;
 		ask_to_stop(w, call->ticket);
 		duet__timer_start(w->pool->loop, &w->overdue, grace - over);
 	} else {

@@ -23,7 +23,10 @@
 #include <duet/task.h>
 #include <stdlib.h>
 
-enum { JOBS_PER_WORKER = 4 };
+enum {
+	JOBS_PER_WORKER = 4,
+	AHEAD_MOST = 1 << 16, /* of a queue without bound, where order is kept */
+};
 
 struct envelope {
 	uint64_t number;
@@ -333,7 +336,7 @@ static int stage_init(struct stage *s, struct pipeline *p, const duet_stage *is)
 	}
 	if (capacity == 0)
 		capacity = 2 * s->concurrency;
-	p->window += 2 * (capacity + s->concurrency);
+	p->window += 2 * ((capacity < AHEAD_MOST ? capacity : AHEAD_MOST) + s->concurrency);
 	if (is->ordered)
 		p->gate = s;
 	s->queue = duet_queue_new(capacity);

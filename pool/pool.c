@@ -392,7 +392,7 @@ static void turn_out(duet_pool *p)
 	p->ending = true;
 	DUET__WORKERS_EACH (w, p)
 		DUET__LIST_EACH (node, &w->hand.order) {
-			duet__ledger_drop(&p->ledger, duet__call_of(node));
+			duet__call_drop(p, duet__call_of(node));
 			duet__call_finish(p, duet__call_of(node), DUET_ECLOSED, DUET__TURNED_OUT);
 		}
 	duet__dispatch_fail_all(p, DUET_ECLOSED, DUET__TURNED_OUT);
@@ -458,6 +458,9 @@ int duet_pool_close(duet_pool *p)
 		return duet__failf(DUET_ECLOSED, "the pool is closed, or just being closed");
 	if (p->loop != NULL && p->loop != duet__loop())
 		return duet__failf(DUET_EBUSY, "the pool is in use by another run");
+	if (p->users > 0 && duet_self() == NULL)
+		return duet__failf(DUET_ENOTASK,
+				   "the pool has callers, for which only a task can wait");
 	p->closing = true;
 	if (p->users > 0 && (r = wait_until_drained(p)) < 0)
 		turn_out(p);

@@ -156,11 +156,15 @@ int duet__call_outcome(duet__call *call, duet_buf *out);
 int duet__call_enter(duet_pool *p); /* -> 0, or why there can be no call                        */
 void duet__call_leave(duet_pool *p);
 /* Suspends while the queue is full -> 0, -EAGAIN, DUET_ECANCELED, DUET_ECLOSED, DUET_EPOOL */
-int duet__call_wait_for_space(duet_pool *p);
+bool duet__call_has_space(const duet_pool *p);
+int duet__call_wait_in_line(duet_pool *p); /* until there is space                              */
 /* Takes in what the worker has said of it -> whether it is over. */
 bool duet__call_has_ended(duet__call *call);
 /* Ends a call that nobody waits for any longer. */
 void duet__call_abandon(duet_pool *p, duet__call *call);
+
+/* Ends a call from outside, as the ledger does.  Its input stays while a job may read it. */
+duet__hand *duet__call_drop(duet_pool *p, duet__call *call);
 /* Gives the call, which is OVER, its outcome.  Words may be NULL. */
 void duet__call_finish(duet_pool *p, duet__call *call, int result, const char *words);
 
@@ -199,7 +203,8 @@ void duet__supervisor_free(duet__worker *w); /* when its process is gone, or nea
 void duet__overdue_fire(void *timer);
 void duet__overdue_farewell(void *timer);
 int duet__overdue_watch(duet__worker *w); /* -> 0, or there is no timer                          */
-int duet__overdue_watch_boot(duet__worker *w); /* -> 0, DUET_ENOMEM */
+int duet__overdue_watch_boot(duet__worker *w);             /* -> 0, DUET_ENOMEM */
+void duet__overdue_finish(duet_pool *p, duet__call *call); /* it ran too long                  */
 void duet__overdue_mind(duet__worker *w); /* its first call may have changed                     */
 void duet__overdue_give_up(duet__worker *w, unsigned ticket); /* nobody wants this job now        */
 

@@ -28,6 +28,7 @@
 enum { DEATHS_PER_PLACE = 3 };
 static const duet_time BACKOFF = DUET_MS(50);
 static const duet_time PATIENCE = DUET_S(10);
+static const duet_time LEAST_LOOK = DUET_MS(1);
 
 /* ---- beginnings ---- */
 
@@ -81,6 +82,7 @@ void duet__supervisor_free(duet__worker *w)
 	duet__list_remove(&w->node);
 	duet__output_close(w);
 	duet__channel_close(w->channel);
+	duet__hand_fini(&w->hand);
 	duet__memory_unref(w->memory);
 	free(w->message);
 	free(w);
@@ -175,7 +177,7 @@ static void count_boot_death(duet_pool *p, const char *why, bool crashed)
 	duet_time now = duet_now();
 	p->boot_deaths++;
 	p->boot_crashes += crashed;
-	if (p->boot_trouble == 0)
+	if (p->boot_trouble == 0 || any_up(p))
 		p->boot_trouble = now;
 	int rounds = (p->boot_deaths - 1) / p->target; /* the first is tried again at once */
 	if (rounds > 0)
@@ -241,6 +243,12 @@ static bool any_starting(duet_pool *p)
 	return false;
 }
 
+static void look_for_idle(duet_pool *p)
+{
+	duet_time half = p->plan.options.idle_timeout / 2;
+	duet__timer_start(p->loop, &p->shrink, half > LEAST_LOOK ? half : LEAST_LOOK);
+}
+
 /* One at a time: when it is up, it may be enough. */
 void duet__supervisor_grow(duet_pool *p)
 {
@@ -249,7 +257,7 @@ void duet__supervisor_grow(duet_pool *p)
 	p->target++;
 	duet__supervisor_fill(p);
 	if (!duet__timer_is_started(&p->shrink))
-		duet__timer_start(p->loop, &p->shrink, p->plan.options.idle_timeout / 2);
+		look_for_idle(p);
 }
 
 void duet__supervisor_shrink(void *timer)
@@ -261,7 +269,7 @@ void duet__supervisor_shrink(void *timer)
 		    now - w->first_since >= idle)
 			duet__supervisor_retire(w, false);
 	if (p->target > p->least)
-		duet__timer_start(p->loop, &p->shrink, idle / 2);
+		look_for_idle(p);
 }
 
 /* ---- given up ---- */
@@ -334,7 +342,11 @@ static void lose(duet__worker *w, duet__call *call, const char *how)
 	duet_pool *p = w->pool;
 	char words[384];
 
-	duet__pool_trace(w, call, DUET_FOREVER, DUET_EWORKER);
+	duet__pool_trace(w, call, DUET_FOREVER, call->expired ? DUET_ETIMEDOUT : DUET_EWORKER);
+	if (call->expired) {
+		duet__overdue_finish(p, call);
+		return;
+	}
 	if (++call->deaths <= call->retries && !p->ending) {
 		p->stats.retried++;
 		duet__ledger_submit(&p->ledger, call, duet_now(), true);

@@ -171,6 +171,7 @@ static void prepare(duet_job *job, const duet__frame *f)
 	job->failed = 0;
 	job->words[0] = 0;
 	job->progressed = 0;
+	job->is_at_end = false;
 }
 
 static int call(duet_job *job, int index)

@@ -196,12 +196,36 @@ static void kill_group(struct child c)
 	kill(c.pid, SIGKILL);
 }
 
+/* Workers, and what has come to us from those that have ended. */
+static void each_child(void (*act)(pid_t pid))
+{
+	char path[64];
+	int pid;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "re");
+	while (f != NULL && fscanf(f, "%d", &pid) == 1)
+		act(pid);
+	if (f != NULL)
+		fclose(f);
+}
+
 static size_t find_child(pid_t pid)
 {
 	size_t i = 0;
 	while (i < zygote.n && zygote.children[i].pid != pid)
 		i++;
 	return i;
+}
+
+/* What it has left in groups of their own.  Daemons, in sessions of their own, end with the pool. */
+static void kill_stray(pid_t pid)
+{
+	pid_t group = getpgid(pid);
+	if (find_child(pid) < zygote.n || find_child(group) < zygote.n || getsid(pid) != getsid(0))
+		return;
+	if (group > 1 && group != getpgrp())
+		kill(-group, SIGKILL);
+	kill(pid, SIGKILL);
 }
 
 static void reap_worker(size_t i)
@@ -211,6 +235,7 @@ static void reap_worker(size_t i)
 	kill_group(c);
 	waitpid(c.pid, &status, 0);
 	zygote.children[i] = zygote.children[--zygote.n];
+	each_child(kill_stray);
 	send_news(DUET__NEWS_EXITED, c, status);
 }
 
@@ -232,17 +257,10 @@ static bool reap(void)
 }
 
 /* Daemons that jobs have left, in sessions of their own, where no group's kill meets them. */
-static void kill_orphans(void)
+static void kill_orphan(pid_t pid)
 {
-	char path[64];
-	int pid;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	FILE *f = fopen(path, "re");
-	while (f != NULL && fscanf(f, "%d", &pid) == 1)
-		if (find_child(pid) == zygote.n)
-			kill(pid, SIGKILL);
-	if (f != NULL)
-		fclose(f);
+	if (find_child(pid) == zygote.n)
+		kill(pid, SIGKILL);
 }
 
 static void take_signals(void)
@@ -258,7 +276,7 @@ _Noreturn static void farewell(void)
 	for (size_t i = 0; i < zygote.n; i++)
 		kill_group(zygote.children[i]);
 	for (int ms = 0; reap() && ms < FAREWELL_MS; ms++) {
-		kill_orphans();
+		each_child(kill_orphan);
 		poll(&(struct pollfd){.fd = zygote.signals, .events = POLLIN}, 1, 1);
 		take_signals();
 	}

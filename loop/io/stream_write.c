@@ -102,6 +102,8 @@ int duet_stream_printf(duet_stream *s, const char *format, ...)
 	char *text;
 	int n, r;
 
+	if (format == NULL)
+		return duet__failf(DUET_EINVAL, "there is no format");
 	va_start(arguments, format);
 	n = vasprintf(&text, format, arguments);
 	va_end(arguments);

@@ -89,6 +89,8 @@ static duet_receiver *receiver_new(struct channel *c)
 int duet_channel_open(size_t element_size, size_t capacity, duet_sender **sender,
 		      duet_receiver **receiver)
 {
+	if (sender == NULL || receiver == NULL)
+		return duet__fail_no("room for the handles");
 	if (element_size == 0 || (capacity != SIZE_MAX && capacity > SIZE_MAX / 4 / element_size))
 		return duet__failf(DUET_EINVAL, "no channel for %zu elements of %zu bytes",
 				   capacity, element_size);
@@ -176,8 +178,8 @@ static void pop(struct channel *c, void *element)
 
 int duet_channel_try_send(duet_sender *s, const void *element)
 {
-	if (s == NULL)
-		return duet__fail_no("sender");
+	if (s == NULL || element == NULL)
+		return duet__fail_no(s == NULL ? "sender" : "element");
 	struct channel *c = s->channel;
 	struct party *receiver = first_party(&c->receiving);
 	if (receiver != NULL) {
@@ -199,8 +201,8 @@ static bool must_wait_to_send(const struct channel *c)
 
 int duet_channel_send(duet_sender *s, const void *element)
 {
-	if (s == NULL)
-		return duet__fail_no("sender");
+	if (s == NULL || element == NULL)
+		return duet__fail_no(s == NULL ? "sender" : "element");
 	int r = duet__enter_here();
 	if (r < 0)
 		return r;
@@ -225,8 +227,8 @@ static void receive_buffered(struct channel *c, void *element)
 
 int duet_channel_try_recv(duet_receiver *r, void *element)
 {
-	if (r == NULL)
-		return duet__fail_no("receiver");
+	if (r == NULL || element == NULL)
+		return duet__fail_no(r == NULL ? "receiver" : "room for the element");
 	struct channel *c = r->channel;
 	if (c->count > 0) {
 		receive_buffered(c, element);
@@ -248,8 +250,8 @@ static bool must_wait_to_receive(const struct channel *c)
 
 int duet_channel_recv(duet_receiver *r, void *element)
 {
-	if (r == NULL)
-		return duet__fail_no("receiver");
+	if (r == NULL || element == NULL)
+		return duet__fail_no(r == NULL ? "receiver" : "room for the element");
 	int rc = duet__enter_here();
 	if (rc < 0)
 		return rc;

@@ -208,6 +208,8 @@ static int map_nonsense(void *arg)
 	CHECK_ERR(duet_pool_map(pool, "echo", &nowhere, 1, NULL, NULL), DUET_EINVAL);
 	CHECK_ERR(duet_pool_call(pool, "echo", nowhere, NULL), DUET_EINVAL);
 	CHECK_OK(duet_pool_map(pool, "echo", NULL, 0, NULL, NULL));
+	CHECK_ERR(duet_pool_map(pool, "echo", NULL, 2, NULL, results), DUET_EINVAL);
+	CHECK_EQ(results[1], DUET_EINVAL);
 	return 0;
 }
 
@@ -215,6 +217,29 @@ static int map_nonsense(void *arg)
 TEST(map_names_what_it_cannot_do)
 {
 	in_a_run(&(duet_pool_options){.workers = 1}, map_nonsense);
+}
+
+static int closed_in_a_letter = 1;
+
+static void close_in_a_letter(void *arg)
+{
+	(void)arg;
+	closed_in_a_letter = duet_pool_close(pool);
+}
+
+static int close_by_letter(void *arg)
+{
+	(void)arg;
+	CHECK_OK(duet_post(duet_loop_current(), close_in_a_letter, NULL));
+	CHECK_OK(duet_pool_call(pool, "sleep", DUET_STR("50"), NULL));
+	CHECK_EQ(closed_in_a_letter, DUET_ENOTASK);
+	return 0;
+}
+
+/* Only a task can wait for a pool's callers; whoever is none is told so. */
+TEST(close_outside_a_task_leaves_callers_alone)
+{
+	in_a_run(&(duet_pool_options){.workers = 1}, close_by_letter);
 }
 
 /* A child of the program's that has all descriptors open does not keep a pool from closing. */

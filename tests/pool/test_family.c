@@ -380,11 +380,14 @@ static int job_environ(duet_job *job)
 
 static int job_grandchild(duet_job *job)
 {
+	bool apart = duet_job_input(job).len > 0;
 	pid_t pid = fork();
 	if (pid == 0) {
 		for (;;)
 			pause();
 	}
+	if (apart) /* as shells with job control do */
+		setpgid(pid, pid);
 	duet_job_reply(job, &pid, sizeof(pid));
 	return 0;
 }
@@ -436,10 +439,9 @@ TEST(family_inherits_only_what_it_needs)
 
 static int have_a_grandchild(void *arg)
 {
-	(void)arg;
 	duet_buf out = {0};
 	pid_t pid;
-	CHECK_OK(duet_pool_call(pool, "grandchild", DUET_STR(""), &out));
+	CHECK_OK(duet_pool_call(pool, "grandchild", DUET_STR((char *)arg), &out));
 	memcpy(&pid, out.data, sizeof(pid));
 	duet_buf_free(&out);
 	CHECK(process_is_alive(pid));
@@ -456,7 +458,8 @@ TEST(family_takes_grandchildren_along)
 {
 	CHECK_OK(duet_job_register("grandchild", job_grandchild));
 	pool = jobs_pool(&(duet_pool_options){.workers = 1});
-	CHECK_OK(duet_run(have_a_grandchild, NULL));
+	CHECK_OK(duet_run(have_a_grandchild, ""));
+	CHECK_OK(duet_run(have_a_grandchild, "in a group of its own"));
 	CHECK_OK(duet_pool_close(pool));
 }
 

@@ -3,6 +3,7 @@
 #include "tests/pool/jobs.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +222,7 @@ static int call_with_priority(void *arg)
 static int call_in_order(void *arg)
 {
 	(void)arg;
-	static int priorities[] = {0, 0, -3, 2, 7, -3};
+	static int priorities[] = {0, 0, INT_MIN, 2, INT_MAX, -3};
 	duet_task *tasks[6];
 	CHECK_GE(jobs_pid(pool), 1);
 	for (int i = 0; i < 2; i++) /* one runs, one is behind it: they are away */
@@ -230,7 +231,7 @@ static int call_in_order(void *arg)
 	for (int i = 2; i < 6; i++)
 		tasks[i] = duet_spawn(call_with_priority, &priorities[i]);
 	CHECK_OK(duet_gather(tasks, 6, NULL));
-	static const int want[] = {0, 0, 7, 2, -3, -3};
+	static const int want[] = {0, 0, INT_MAX, 2, -3, INT_MIN};
 	for (int i = 0; i < 6; i++)
 		CHECK_EQ(order[i], want[i]);
 	return 0;
@@ -317,6 +318,100 @@ static int over_the_limit(void *arg)
 TEST(options_max_payload)
 {
 	in_a_run(&(duet_pool_options){.workers = 1, .max_payload = 100}, over_the_limit);
+}
+
+enum { MAPS = 8, MOST_QUEUED = 4, MAPPED = 50 };
+
+static bool maps_are_over;
+
+static int map_some(void *arg)
+{
+	duet_bytes in[MAPPED];
+	int results[MAPPED];
+	(void)arg;
+	for (int i = 0; i < MAPPED; i++)
+		in[i] = DUET_STR("1");
+	CHECK_OK(duet_pool_map(pool, "sleep", in, MAPPED, NULL, results));
+	for (int i = 0; i < MAPPED; i++)
+		CHECK_OK(results[i]);
+	return 0;
+}
+
+static int watch_the_queue(void *arg)
+{
+	(void)arg;
+	while (!maps_are_over) {
+		CHECK_LE(stats().queued, MOST_QUEUED + 1); /* one with the worker, not begun */
+		duet_sleep(DUET_US(500));
+	}
+	return 0;
+}
+
+static int map_beside_maps(void *arg)
+{
+	duet_task *maps[MAPS], *watcher = duet_spawn(watch_the_queue, NULL);
+	(void)arg;
+	for (int i = 0; i < MAPS; i++)
+		maps[i] = duet_spawn(map_some, NULL);
+	CHECK_OK(duet_gather(maps, MAPS, NULL));
+	maps_are_over = true;
+	return duet_await(watcher);
+}
+
+/* The bound of the queue is for all maps together. */
+TEST(options_max_queue_bounds_maps)
+{
+	in_a_run(&(duet_pool_options){.workers = 1, .max_queue = MOST_QUEUED}, map_beside_maps);
+}
+
+static void count_progress(void *count, double fraction)
+{
+	CHECK(fraction == 1);
+	++*(int *)count;
+}
+
+static int job_percents(duet_job *job)
+{
+	for (int i = 1; i <= 20000; i++)
+		duet_job_progress(job, i);
+	return 0;
+}
+
+static int count_percents(void *arg)
+{
+	int count = 0;
+	duet_call_options o = {.on_progress = count_progress, .context = &count};
+	(void)arg;
+	duet_time start = duet_now();
+	CHECK_OK(duet_pool_call_with(pool, &o, "percents", DUET_STR(""), NULL));
+	CHECK_GE(count, 1);
+	CHECK_LE(count, 2 + (duet_now() - start) / DUET_MS(10));
+	return 0;
+}
+
+/* Who reports percent, all of them over 1, floods nobody. */
+TEST(options_progress_is_limited)
+{
+	CHECK_OK(duet_job_register("percents", job_percents));
+	in_a_run(&(duet_pool_options){.workers = 1}, count_percents);
+}
+
+static int grow_and_sleep(void *arg)
+{
+	(void)arg;
+	CHECK_OK(duet_map(8, 0, sleep_ms, "5", NULL));
+	CHECK_OK(duet_sleep(DUET_S(1)));
+	return 0;
+}
+
+/* An idle time of next to nothing does not keep the clock from moving. */
+TEST(options_idle_timeout_may_be_tiny)
+{
+	jobs_register();
+	pool = jobs_pool(&(duet_pool_options){.workers = 4, .min_workers = 1, .idle_timeout = 1});
+	CHECK_OK(duet_run_with(&(duet_run_options){.clock = DUET_CLOCK_VIRTUAL}, grow_and_sleep,
+			       NULL));
+	CHECK_OK(duet_pool_close(pool));
 }
 
 static int long_then_short(void *arg)

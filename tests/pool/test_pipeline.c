@@ -160,6 +160,31 @@ TEST(pipeline_late_item_does_not_lock)
 		CHECK_EQ(order[i], 2 * i);
 }
 
+static int run_unbounded(void *arg)
+{
+	duet_stage stages[] = {SOURCE,
+			       {.name = "square",
+				.map = square,
+				.concurrency = 3,
+				.ordered = true,
+				.capacity = DUET_UNBOUNDED},
+			       SINK};
+
+	(void)arg;
+	stages[2].capacity = DUET_UNBOUNDED;
+	return duet_pipeline_run(stages, 3, NULL, NULL);
+}
+
+/* Queues without bound keep order as well. */
+TEST(pipeline_without_bounds_keeps_order)
+{
+	limit = 1000;
+	CHECK_OK(run_virtual(run_unbounded, NULL));
+	CHECK_EQ(sunk, limit);
+	for (int i = 0; i < sunk; i++)
+		CHECK_EQ(order[i], i);
+}
+
 static int run_failing(void *arg)
 {
 	duet_pipeline_options o = {.policy = (duet_pipeline_policy)(intptr_t)arg,
