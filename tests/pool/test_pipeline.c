@@ -162,13 +162,10 @@ TEST(pipeline_late_item_does_not_lock)
 
 static int run_unbounded(void *arg)
 {
-	duet_stage stages[] = {SOURCE,
-			       {.name = "square",
-				.map = square,
-				.concurrency = 3,
-				.ordered = true,
-				.capacity = DUET_UNBOUNDED},
-			       SINK};
+	duet_stage stages[] = {
+		SOURCE,
+		{.name = "square", .map = square, .ordered = true, .capacity = DUET_UNBOUNDED},
+		SINK};
 
 	(void)arg;
 	stages[2].capacity = DUET_UNBOUNDED;
